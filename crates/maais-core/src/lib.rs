@@ -1,1 +1,11 @@
-//! Placeholder that the next commits fill.
+//! Decides. A pure function from policies, an action, its facts and state to a decision.
+//!
+//! What is not here: no clock, no file, no network, no thread, no environment, no randomness (the
+//! crate's `clippy.toml` bans them); no wire format but JSON and YAML text handed in as values.
+
+pub mod decision;
+pub mod diagnostic;
+pub mod document;
+pub mod json;
+pub mod request;
+pub mod suggest;
