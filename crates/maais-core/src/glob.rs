@@ -59,11 +59,14 @@ impl Glob {
         let length = checked_length(pattern)?;
         let mut tokens = Vec::with_capacity(length);
         for c in pattern.chars() {
-            push(&mut tokens, match c {
-                '*' => Token::Run { crosses: true },
-                '?' => Token::One { crosses: true },
-                c => Token::Literal(c),
-            });
+            push(
+                &mut tokens,
+                match c {
+                    '*' => Token::Run { crosses: true },
+                    '?' => Token::One { crosses: true },
+                    c => Token::Literal(c),
+                },
+            );
         }
         Ok(Self::assemble(pattern, tokens))
     }
@@ -86,11 +89,14 @@ impl Glob {
                 component_start = false;
                 continue;
             }
-            push(&mut tokens, match c {
-                '*' => Token::Run { crosses: false },
-                '?' => Token::One { crosses: false },
-                c => Token::Literal(c),
-            });
+            push(
+                &mut tokens,
+                match c {
+                    '*' => Token::Run { crosses: false },
+                    '?' => Token::One { crosses: false },
+                    c => Token::Literal(c),
+                },
+            );
             component_start = c == '/';
             rest = rest.strip_prefix(c).unwrap_or_default();
         }
@@ -104,7 +110,11 @@ impl Glob {
             prefix.push(*c);
             rest.next();
         }
-        Self { text: pattern.to_owned(), prefix, rest: rest.collect() }
+        Self {
+            text: pattern.to_owned(),
+            prefix,
+            rest: rest.collect(),
+        }
     }
 
     /// Whether the whole of `text` matches.
