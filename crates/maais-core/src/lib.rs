@@ -3,9 +3,17 @@
 //! What is not here: no clock, no file, no network, no thread, no environment, no randomness (the
 //! crate's `clippy.toml` bans them); no wire format but JSON and YAML text handed in as values.
 
+pub mod check;
+pub mod decide;
 pub mod decision;
+pub mod detect;
 pub mod diagnostic;
 pub mod document;
+pub mod facts;
+pub mod glob;
 pub mod json;
+pub mod policy;
 pub mod request;
+pub mod settings;
 pub mod suggest;
+pub mod view;

@@ -1,0 +1,352 @@
+//! From a document to policies: every mistake is noted with its place, none stops the reading.
+
+mod condition;
+
+use serde_json::{Map, Value};
+
+use super::model::{ActionTypes, Policy};
+use crate::decision::{Dimension, Effect, Severity};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::document::{self, Fields, Node, Reader, Yaml};
+use crate::request::ActionType;
+use crate::suggest::did_you_mean;
+
+/// Bytes of a policy's id.
+const ID_BYTES_MAX: usize = 128;
+/// Policies in one document.
+const POLICIES_MAX: usize = 100_000;
+
+const FILE_FIELDS: [&str; 3] = ["version", "description", "policies"];
+const POLICY_FIELDS: [&str; 8] = [
+    "id",
+    "applies_to",
+    "condition",
+    "decision",
+    "reason",
+    "priority",
+    "metadata",
+    "waives",
+];
+
+/// The policies of one document, and what is wrong with it.
+pub(super) fn parse(source: &Source) -> (Vec<Policy>, Vec<Diagnostic>) {
+    let document = match document::parse(source) {
+        Ok(document) => document,
+        Err(problems) => return (Vec::new(), problems.0),
+    };
+    let mut reader = Reader::new(source);
+    let policies = file(&mut reader, &document.root).unwrap_or_default();
+    let mut problems = document.warnings;
+    problems.extend(reader.into_problems());
+    (policies, problems)
+}
+
+/// Two policies with one id: the log could not say which of them matched.
+pub(super) fn refuse_duplicate_ids(policies: &[Policy], problems: &mut Vec<Diagnostic>) {
+    let mut seen: std::collections::HashMap<&str, &Policy> = std::collections::HashMap::new();
+    for policy in policies {
+        let Some(first) = seen.insert(&policy.id, policy) else {
+            continue;
+        };
+        let mut reader = Reader::new(&policy.source);
+        let message = format!("the policy id `{}` is used twice", policy.id);
+        reader.error(
+            &policy.id_span,
+            message,
+            "again here",
+            Some("give it an id of its own".into()),
+        );
+        problems.extend(reader.into_problems().into_iter().map(|problem| Diagnostic {
+            related: Some((
+                first.source.clone(),
+                first.id_span.clone(),
+                "first used here".into(),
+            )),
+            ..problem
+        }));
+    }
+}
+
+fn file(reader: &mut Reader<'_>, root: &Node) -> Option<Vec<Policy>> {
+    if root.value == Yaml::Null {
+        reader.error(
+            &root.span,
+            "the file is empty",
+            "nothing here",
+            Some("begin with `policies:`".into()),
+        );
+        return None;
+    }
+    let fields = reader.map(root, "the file", &FILE_FIELDS)?;
+    let Some(list) = fields.field("policies") else {
+        reader.error(
+            fields.span,
+            "the file has no `policies`",
+            "here",
+            Some("add `policies:` with a list".into()),
+        );
+        return None;
+    };
+    let items = reader.list(list, "policies")?;
+    if items.len() > POLICIES_MAX {
+        let message = format!(
+            "{} policies in one file, but at most {POLICIES_MAX} are read",
+            items.len()
+        );
+        reader.error(&list.span, message, "too many", Some("split the file".into()));
+        return None;
+    }
+    Some(items.iter().filter_map(|item| policy(reader, item)).collect())
+}
+
+fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
+    let fields = reader.map(node, "a policy", &POLICY_FIELDS)?;
+    let id =
+        required(reader, &fields, "id").and_then(|node| Some((identifier(reader, node)?, node.span.clone())));
+    let applies_to =
+        required(reader, &fields, "applies_to").and_then(|node| action_types(reader, node, "applies_to"));
+    let condition = match fields.field_or_null("condition") {
+        Some(node) => condition::condition(reader, node),
+        None => {
+            let help = "write `condition: {}` to match every action of these types".to_owned();
+            reader.error(
+                fields.span,
+                "a policy needs a `condition`",
+                "in this one",
+                Some(help),
+            );
+            None
+        }
+    };
+    let decision = required(reader, &fields, "decision").and_then(|node| effect(reader, node));
+    let reason = required(reader, &fields, "reason").and_then(|node| reader.text(node, "reason"));
+    let priority = match fields.field("priority") {
+        Some(node) => reader.int(node, "priority", -1_000_000..=1_000_000),
+        None => Some(100),
+    };
+    let metadata = metadata(reader, &fields);
+    let waives = waives(reader, &fields, decision);
+    let decision = decision?;
+    let (severity, ids) = catalogue(reader, &fields, decision);
+    let (id, id_span) = id?;
+    Some(Policy {
+        id,
+        id_span,
+        source: reader.source().clone(),
+        applies_to: applies_to?,
+        condition: condition?,
+        decision,
+        reason: reason?,
+        priority: priority?,
+        metadata: metadata?,
+        severity: severity?,
+        ids,
+        waives,
+        canonical: node.to_json(),
+    })
+}
+
+fn required<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
+    let node = fields.field(name);
+    if node.is_none() {
+        reader.error(
+            fields.span,
+            format!("a policy needs `{name}`"),
+            "in this one",
+            None,
+        );
+    }
+    node
+}
+
+fn identifier(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let text = reader.text(node, "id")?;
+    let fits = text.len() <= ID_BYTES_MAX
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-./:#".contains(c));
+    if !fits {
+        let help = format!("at most {ID_BYTES_MAX} letters, digits and `_ - . / : #`");
+        reader.error(
+            &node.span,
+            format!("`{text}` is no policy id"),
+            "this id",
+            Some(help),
+        );
+    }
+    fits.then_some(text)
+}
+
+/// One action type, several, or `"*"`.
+fn action_types(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<ActionTypes> {
+    let mut types = ActionTypes::default();
+    let texts = reader.texts(node, name);
+    for (text, span) in &texts {
+        match ActionType::from_name(text) {
+            Some(kind) => types = types.with(kind),
+            None if text == "*" => types = ActionTypes::ALL,
+            None => {
+                let names = ActionType::ALL.map(ActionType::as_str);
+                let help = format!(
+                    "one of {}, or `\"*\"`{}",
+                    document::listed(&names),
+                    did_you_mean(text, names)
+                );
+                reader.error(
+                    span,
+                    format!("unknown action type `{text}`"),
+                    "unknown",
+                    Some(help),
+                );
+                return None;
+            }
+        }
+    }
+    if texts.is_empty() {
+        if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
+            reader.error(
+                &node.span,
+                format!("`{name}` is empty, so the policy could never match"),
+                "empty",
+                None,
+            );
+        }
+        return None;
+    }
+    Some(types)
+}
+
+fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
+    let text = reader.text(node, "decision")?;
+    let effect = Effect::from_name(&text);
+    if effect.is_none() {
+        let names = Effect::ALL.map(Effect::as_str);
+        let help = format!(
+            "one of `ALLOW`, `DENY`, `REQUIRE_APPROVAL`{}",
+            did_you_mean(&text, names)
+        );
+        reader.error(
+            &node.span,
+            format!("unknown effect `{text}`"),
+            "no effect",
+            Some(help),
+        );
+    }
+    effect
+}
+
+fn metadata(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Map<String, Value>> {
+    let Some(node) = fields.field("metadata") else {
+        return Some(Map::new());
+    };
+    reader.open_map(node, "metadata")?;
+    match node.to_json() {
+        Value::Object(map) => Some(map),
+        _ => None,
+    }
+}
+
+/// Severity and ids of public catalogues that the metadata names.
+fn catalogue(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    decision: Effect,
+) -> (Option<Severity>, Vec<String>) {
+    let fallback = if decision == Effect::Allow {
+        Severity::Info
+    } else {
+        Severity::Medium
+    };
+    let Some(Yaml::Map(entries)) = fields.field("metadata").map(|node| &node.value) else {
+        return (Some(fallback), Vec::new());
+    };
+    let mut severity = Some(fallback);
+    let mut ids = Vec::new();
+    for (key, node) in entries {
+        match key.text.as_str() {
+            "severity" => severity = severity_of(reader, node),
+            "mitre_technique" | "mitre" | "atlas" | "owasp" => {
+                for (id, span) in reader.texts(node, &key.text) {
+                    if !is_catalogue_id(&id) {
+                        let help = "ATT&CK `T1059`, ATLAS `AML.T0051`, OWASP `LLM01` or `ASI02`".to_owned();
+                        reader.warning(
+                            &span,
+                            format!("`{id}` is no catalogue id"),
+                            "unknown form",
+                            Some(help),
+                        );
+                    }
+                    ids.push(id);
+                }
+            }
+            _ => {}
+        }
+    }
+    (severity, ids)
+}
+
+fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
+    let text = reader.text(node, "severity")?;
+    let severity = Severity::from_name(&text);
+    if severity.is_none() {
+        let names = Severity::ALL.map(Severity::as_str);
+        let help = format!(
+            "one of {}{}",
+            document::listed(&names),
+            did_you_mean(&text, names)
+        );
+        reader.error(
+            &node.span,
+            format!("unknown severity `{text}`"),
+            "unknown",
+            Some(help),
+        );
+    }
+    severity
+}
+
+/// The forms of ATT&CK, ATLAS and OWASP ids; whether the id exists is a matter of the bundled data.
+fn is_catalogue_id(id: &str) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let technique = |text: &str| match text.split_once('.') {
+        Some((main, sub)) => digits(main, 4) && digits(sub, 3),
+        None => digits(text, 4),
+    };
+    let attack = id.strip_prefix('T').or_else(|| id.strip_prefix("AML.T"));
+    let owasp = id.strip_prefix("ASI").or_else(|| id.strip_prefix("LLM"));
+    attack.is_some_and(technique) || owasp.is_some_and(|rest| rest.get(..2).is_some_and(|two| digits(two, 2)))
+}
+
+fn waives(reader: &mut Reader<'_>, fields: &Fields<'_>, decision: Option<Effect>) -> Vec<Dimension> {
+    let Some(node) = fields.field("waives") else {
+        return Vec::new();
+    };
+    if decision.is_some_and(|effect| effect != Effect::Allow) {
+        reader.error(
+            &node.span,
+            "only a policy that allows can waive a check",
+            "here",
+            Some("remove `waives`".into()),
+        );
+    }
+    let mut waived = Vec::new();
+    for (text, span) in reader.texts(node, "waives") {
+        match Dimension::from_key(&text) {
+            Some(Dimension::Accountability) => {
+                let message = "accountability cannot be waived: somebody must answer for every action";
+                reader.error(
+                    &span,
+                    message,
+                    "not this one",
+                    Some("give the agent an owner".into()),
+                );
+            }
+            Some(dimension) => waived.push(dimension),
+            None => {
+                let help = Some("one of `C`, `I`, `A`".to_owned());
+                reader.error(&span, format!("unknown check `{text}`"), "unknown", help);
+            }
+        }
+    }
+    waived
+}

@@ -1,0 +1,354 @@
+//! Settings of the checks: whose agents they are, what may leave, what is critical, how much is too much.
+//!
+//! The defaults are those with which the engine runs when nobody wrote a file. Which files to read is the
+//! engine's matter; here is only what is in them.
+
+use std::ops::Range;
+
+use crate::decision::Effect;
+use crate::diagnostic::{Diagnostics, Level, Source};
+use crate::document::{self, Fields, Node, Reader, Yaml};
+use crate::glob::Glob;
+use crate::request::ActionType;
+
+/// Everything that a settings file may say.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Files and folders with policies, relative to the settings file. None: the baseline pack.
+    pub policies: Vec<String>,
+    /// What follows when no policy matches.
+    pub default_decision: Effect,
+    /// Who answers for which agents, in the order of the file.
+    pub owners: Vec<(Glob, String)>,
+    /// Who answers for agents that no owner is named for.
+    pub default_owner: Option<String>,
+    /// What may leave.
+    pub confidentiality: Confidentiality,
+    /// What must stay as it is.
+    pub integrity: Integrity,
+    /// How much is too much.
+    pub availability: Availability,
+}
+
+/// What may leave.
+#[derive(Debug, Clone)]
+pub struct Confidentiality {
+    /// Hosts to which data may be sent.
+    pub allowed_hosts: Vec<Glob>,
+}
+
+/// What must stay as it is.
+#[derive(Debug, Clone)]
+pub struct Integrity {
+    /// Tools that run whatever they are given. Compared without case, whole or after the last dot.
+    pub dangerous_tools: Vec<String>,
+    /// Further paths that no agent may write.
+    pub protected_paths: Vec<Glob>,
+}
+
+/// Actions a minute for each agent, action type and target.
+#[derive(Debug, Clone)]
+pub struct Availability {
+    /// By [`ActionType::index`].
+    pub max_per_minute: [u32; ActionType::ALL.len()],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            default_decision: Effect::Deny,
+            owners: Vec::new(),
+            default_owner: Some("system_admin".to_owned()),
+            confidentiality: Confidentiality {
+                allowed_hosts: Vec::new(),
+            },
+            integrity: Integrity::default(),
+            availability: Availability::default(),
+        }
+    }
+}
+
+impl Default for Integrity {
+    fn default() -> Self {
+        let tools = [
+            "eval",
+            "exec",
+            "os.system",
+            "subprocess",
+            "shell_exec",
+            "popen",
+            "os.popen",
+            "pty.spawn",
+            "sudo",
+        ];
+        Self {
+            dangerous_tools: tools.map(str::to_owned).to_vec(),
+            protected_paths: Vec::new(),
+        }
+    }
+}
+
+impl Default for Availability {
+    fn default() -> Self {
+        let mut max_per_minute = [100; ActionType::ALL.len()];
+        let limits = [
+            (ActionType::DatabaseQuery, 50),
+            (ActionType::MemoryRead, 100),
+            (ActionType::ApiCall, 30),
+            (ActionType::NetworkRequest, 10),
+        ];
+        for (kind, max) in limits {
+            if let Some(entry) = max_per_minute.get_mut(kind.index()) {
+                *entry = max;
+            }
+        }
+        Self { max_per_minute }
+    }
+}
+
+impl Availability {
+    /// The limit for that kind of action.
+    pub fn max_for(&self, kind: ActionType) -> u32 {
+        self.max_per_minute.get(kind.index()).copied().unwrap_or(0)
+    }
+}
+
+impl Settings {
+    /// Who answers for an agent: its own name, then the first glob that matches, then the default owner.
+    pub fn owner_of(&self, agent: &str) -> Option<&str> {
+        let exact = self.owners.iter().find(|(glob, _)| glob.as_str() == agent);
+        let named = exact.or_else(|| self.owners.iter().find(|(glob, _)| glob.matches(agent)));
+        named
+            .map(|(_, owner)| owner.as_str())
+            .or(self.default_owner.as_deref())
+    }
+}
+
+const FIELDS: [&str; 8] = [
+    "version",
+    "policies",
+    "default_decision",
+    "owners",
+    "default_owner",
+    "confidentiality",
+    "integrity",
+    "availability",
+];
+
+/// Settings, and what their author should know.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// Mended escapes and the like.
+    pub warnings: Diagnostics,
+}
+
+/// Reads settings; what the file does not say keeps its default.
+///
+/// # Errors
+/// Everything that is wrong with the file, at once.
+pub fn parse(source: &Source) -> Result<Loaded, Diagnostics> {
+    let document = document::parse(source)?;
+    let mut reader = Reader::new(source);
+    let mut settings = Settings::default();
+    if document.root.value != Yaml::Null
+        && let Some(fields) = reader.map(&document.root, "the settings", &FIELDS)
+    {
+        read(&mut reader, &fields, &mut settings);
+    }
+    let mut problems = document.warnings;
+    problems.extend(reader.into_problems());
+    if problems.iter().any(|problem| problem.level == Level::Error) {
+        return Err(Diagnostics(problems));
+    }
+    Ok(Loaded {
+        settings,
+        warnings: Diagnostics(problems),
+    })
+}
+
+fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
+    if let Some(node) = fields.field("policies") {
+        settings.policies = reader
+            .texts(node, "policies")
+            .into_iter()
+            .map(|(text, _)| text)
+            .collect();
+    }
+    if let Some(node) = fields.field("default_decision") {
+        default_decision(reader, node, settings);
+    }
+    if let Some(node) = fields.field("owners") {
+        settings.owners = owners(reader, node);
+    }
+    match fields.field_or_null("default_owner") {
+        Some(node) if node.value == Yaml::Null => settings.default_owner = None,
+        Some(node) => settings.default_owner = reader.text(node, "default_owner"),
+        None => {}
+    }
+    if let Some(node) = fields.field("confidentiality")
+        && let Some(inner) = reader.map(node, "confidentiality", &["allowed_hosts"])
+        && let Some(hosts) = inner.field("allowed_hosts")
+    {
+        settings.confidentiality.allowed_hosts = globs(reader, hosts, "allowed_hosts", Glob::new);
+    }
+    if let Some(node) = fields.field("integrity") {
+        integrity(reader, node, settings);
+    }
+    if let Some(node) = fields.field("availability") {
+        availability(reader, node, settings);
+    }
+}
+
+fn default_decision(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
+    let Some(text) = reader.text(node, "default_decision") else {
+        return;
+    };
+    match Effect::from_name(&text) {
+        Some(effect) => settings.default_decision = effect,
+        None => {
+            let help = "one of `ALLOW`, `DENY`, `REQUIRE_APPROVAL`".to_owned();
+            reader.error(
+                &node.span,
+                format!("unknown effect `{text}`"),
+                "no effect",
+                Some(help),
+            );
+        }
+    }
+}
+
+fn owners(reader: &mut Reader<'_>, node: &Node) -> Vec<(Glob, String)> {
+    let Some(fields) = reader.open_map(node, "owners") else {
+        return Vec::new();
+    };
+    let mut owners = Vec::new();
+    for (key, value) in fields.iter() {
+        let owner = reader.text(value, "an owner");
+        let glob = glob(reader, &key.text, &key.span, Glob::new);
+        owners.extend(glob.zip(owner));
+    }
+    owners
+}
+
+fn integrity(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
+    let Some(fields) = reader.map(node, "integrity", &["dangerous_tools", "protected_paths"]) else {
+        return;
+    };
+    if let Some(node) = fields.field_or_null("dangerous_tools") {
+        settings.integrity.dangerous_tools = match node.value {
+            Yaml::Null => Vec::new(),
+            _ => reader
+                .texts(node, "dangerous_tools")
+                .into_iter()
+                .map(|(text, _)| text)
+                .collect(),
+        };
+    }
+    if let Some(node) = fields.field("protected_paths") {
+        settings.integrity.protected_paths = globs(reader, node, "protected_paths", Glob::path);
+    }
+}
+
+fn availability(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
+    let Some(fields) = reader.map(node, "availability", &["max_per_minute"]) else {
+        return;
+    };
+    let Some(limits) = fields.field("max_per_minute") else {
+        return;
+    };
+    let names: Vec<&str> = ActionType::ALL
+        .iter()
+        .map(|kind| kind.as_str())
+        .chain(["default"])
+        .collect();
+    let Some(fields) = reader.map(limits, "max_per_minute", &names) else {
+        return;
+    };
+    let mut limit = |name: &str| {
+        fields
+            .field(name)
+            .and_then(|node| reader.int(node, name, 0..=1_000_000))
+    };
+    let default = limit("default").and_then(|max| u32::try_from(max).ok());
+    let defaults = Availability::default();
+    for kind in ActionType::ALL {
+        let own = limit(kind.as_str()).and_then(|max| u32::try_from(max).ok());
+        // `default` replaces 100, not the limits that kinds of action have of their own.
+        let fallback = match defaults.max_for(kind) {
+            100 if kind != ActionType::MemoryRead => default.unwrap_or(100),
+            max => max,
+        };
+        if let Some(entry) = settings.availability.max_per_minute.get_mut(kind.index()) {
+            *entry = own.unwrap_or(fallback);
+        }
+    }
+}
+
+type MakeGlob = fn(&str) -> Result<Glob, crate::glob::GlobError>;
+
+fn globs(reader: &mut Reader<'_>, node: &Node, name: &str, make: MakeGlob) -> Vec<Glob> {
+    let texts = reader.texts(node, name);
+    texts
+        .iter()
+        .filter_map(|(text, span)| glob(reader, text, span, make))
+        .collect()
+}
+
+fn glob(reader: &mut Reader<'_>, text: &str, span: &Range<usize>, make: MakeGlob) -> Option<Glob> {
+    match make(text) {
+        Ok(glob) => Some(glob),
+        Err(error) => {
+            reader.error(
+                span,
+                format!("this glob is not understood: {error}"),
+                "here",
+                None,
+            );
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, Diagnostics> {
+        parse(&Source::new("maais.yaml", text)).map(|loaded| loaded.settings)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_manual() {
+        let settings = read("").unwrap();
+        let max = |kind| settings.availability.max_for(kind);
+        assert_eq!(max(ActionType::DatabaseQuery), 50);
+        assert_eq!(max(ActionType::MemoryRead), 100);
+        assert_eq!(max(ActionType::ApiCall), 30);
+        assert_eq!(max(ActionType::NetworkRequest), 10);
+        assert_eq!(max(ActionType::ToolCall), 100);
+        assert_eq!(settings.owner_of("anyone"), Some("system_admin"));
+    }
+
+    #[test]
+    fn an_exact_owner_goes_before_a_glob_and_a_glob_before_the_default() {
+        let settings = read("owners: {'data_*': team, data_x: me}\ndefault_owner: null").unwrap();
+        assert_eq!(settings.owner_of("data_x"), Some("me"));
+        assert_eq!(settings.owner_of("data_y"), Some("team"));
+        assert_eq!(settings.owner_of("other"), None);
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let problems =
+            read("polices: [x]\navailability: {max_per_minute: {databse_query: 1, tool_call: many}}")
+                .unwrap_err();
+        assert_eq!(problems.0.len(), 3, "{problems}");
+        assert!(
+            problems.to_string().contains("did you mean `policies`?"),
+            "{problems}"
+        );
+    }
+}
