@@ -5,5 +5,8 @@
 //! read in different ways has no view; it is `Unparseable` with the reason, which policy counts as
 //! a match for rules that refuse and as no match for rules that allow.
 
+mod host;
 pub mod path;
+mod places;
+mod secrets;
 pub mod url;

@@ -1,9 +1,27 @@
-//! Paths.
+//! Paths: one spelling, found by reading the text alone.
+//!
+//! Separators, `.`, `..`, doubled slashes, home directories, drives, shares, `file:` and
+//! percent-encoding (however often applied) are resolved; `/proc/self/root` is the root that it
+//! always is. What some decoder would read as a separator or a dot although it is none (overlong
+//! UTF-8, `%u` escapes, NUL, control characters) has no view but a reason.
+//!
+//! Deliberately absent: the file system. Symbolic links, hard links and mounts are for whoever
+//! opens the file. Case is kept (see [`critical`], which ignores it, as macOS and Windows do).
+
+pub use super::places::critical;
+pub use super::secrets::secret_place;
+
+/// Bytes of a path that are looked at; Linux' `PATH_MAX` is 4,096.
+pub const LENGTH_MAX: usize = 8 * 1024;
+
+/// How often percent-encoding may be nested before it counts as a disguise.
+const DECODE_MAX: usize = 4;
 
 /// A path in canonical, purely lexical form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathView {
-    /// `/` as the only separator, no `.`, no inner `..`, no doubled slash.
+    /// `/` as the only separator, no `.`, `..` only at the start, no doubled slash; begins with
+    /// `/`, `~`, a drive (`c:/`), a share (`//server/share`), or is relative.
     pub text: String,
     /// Starts at a root, a drive, a share or a home.
     pub absolute: bool,
@@ -16,29 +34,515 @@ pub struct PathView {
 pub enum PathOutcome {
     /// One meaning.
     Path(PathView),
-    /// None, or several; says why.
+    /// None, or several; the text completes "the path …".
     Unparseable(&'static str),
 }
 
+/// What stands for a home or a well-known folder at the start of a path, lower case.
+const VARIABLES: [(&str, &str); 16] = [
+    ("${home}", "~"),
+    ("$home", "~"),
+    ("%userprofile%", "~"),
+    ("$env:userprofile", "~"),
+    ("%homedrive%%homepath%", "~"),
+    ("%homepath%", "~"),
+    ("%appdata%", "~/appdata/roaming"),
+    ("$env:appdata", "~/appdata/roaming"),
+    ("%localappdata%", "~/appdata/local"),
+    ("${xdg_config_home}", "~/.config"),
+    ("$xdg_config_home", "~/.config"),
+    ("%systemroot%", "c:/windows"),
+    ("%windir%", "c:/windows"),
+    ("$env:windir", "c:/windows"),
+    ("%programdata%", "c:/programdata"),
+    ("%programfiles%", "c:/program files"),
+];
+
 /// Reads a text that is meant to be a path.
 pub fn normalise(text: &str) -> PathOutcome {
-    let _ = text;
-    PathOutcome::Unparseable("not written yet")
+    match parse(text) {
+        Ok(view) => PathOutcome::Path(view),
+        Err(why) => PathOutcome::Unparseable(why),
+    }
 }
 
-/// Whether the text plainly is a path as a whole.
+/// Whether the text plainly is a path as a whole: rooted, starting with a dot or a home, or
+/// slashed with a file's ending.
 pub fn looks_like_path(text: &str) -> bool {
-    text.starts_with('/')
+    let text = text.trim();
+    if text.is_empty() || text.len() > LENGTH_MAX || text.contains(['\n', '\r']) {
+        return false;
+    }
+    let lower: String = text.chars().take(24).collect::<String>().to_ascii_lowercase();
+    let rooted =
+        text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/*") && text.len() > 1;
+    let dotted = ["./", "../", ".\\", "..\\", "..%", "%2e%2e"]
+        .iter()
+        .any(|start| lower.starts_with(start));
+    let named = lower.starts_with("file:/")
+        || lower.starts_with("~/")
+        || (text.starts_with("\\\\") && text.len() > 3)
+        || VARIABLES.iter().any(|(name, _)| lower.starts_with(name));
+    rooted || dotted || named || text == ".." || starts_with_drive(text) || slashed_with_ending(text)
 }
 
-/// The kind of critical place that a write would hit.
-pub fn critical(path: &PathView) -> Option<&'static str> {
-    let _ = path;
-    None
+/// `src/main.rs`, `.github/workflows/x`: no spaces, nothing of a URL, a date or a fraction.
+fn slashed_with_ending(text: &str) -> bool {
+    if text.contains(|c: char| c.is_whitespace() || ":?*<>|\"".contains(c)) || text.ends_with('/') {
+        return false;
+    }
+    let Some((folders, name)) = text.rsplit_once(['/', '\\']) else {
+        return false;
+    };
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let file = (1..=8).contains(&ending.len())
+        && ending.bytes().all(|b| b.is_ascii_alphanumeric())
+        && ending.bytes().any(|b| b.is_ascii_alphabetic());
+    file || (folders.starts_with('.') && folders.len() > 1)
 }
 
-/// The kind of secret that a read would reveal.
-pub fn secret_place(path: &PathView) -> Option<&'static str> {
-    let _ = path;
-    None
+fn starts_with_drive(text: &str) -> bool {
+    matches!(text.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic())
+}
+
+fn parse(text: &str) -> Result<PathView, &'static str> {
+    if text.len() > LENGTH_MAX {
+        return Err("is longer than 8 KiB");
+    }
+    let trimmed = text.trim_matches([' ', '\n']);
+    let (expanded, variable) = expand(trimmed);
+    let text = decode(&expanded, variable)?;
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.chars().any(|c| c.is_control() || SLASH_LIKE.contains(&c)) {
+        return Err("has a character that some read as a separator or an end");
+    }
+    let windows = text.contains('\\') || starts_with_drive(&text);
+    let (root, rest) = split_root(&text)?;
+    Ok(resolve(root, &rest, windows))
+}
+
+/// Characters that lenient decoders map to `/`, `\` or `.` (best-fit mappings, IIS).
+const SLASH_LIKE: [char; 10] = [
+    '\u{2215}', '\u{2216}', '\u{2044}', '\u{ff0f}', '\u{ff3c}', '\u{ff0e}', '\u{2024}', '\u{efc8}',
+    '\u{f025}', '\u{fffd}',
+];
+
+/// Replaces a variable at the start; tells how many bytes of the result must not be decoded.
+fn expand(text: &str) -> (String, usize) {
+    for (name, place) in VARIABLES {
+        let Some((head, rest)) = text.split_at_checked(name.len()) else {
+            continue;
+        };
+        let ends = rest.is_empty() || rest.starts_with(['/', '\\']) || name.ends_with(['}', '%']);
+        if ends && head.eq_ignore_ascii_case(name) {
+            return (format!("{place}{rest}"), place.len());
+        }
+    }
+    (text.to_owned(), 0)
+}
+
+/// Undoes percent-encoding until nothing is left of it. A `%` without two digits means itself.
+fn decode(text: &str, from: usize) -> Result<String, &'static str> {
+    let mut text = text.to_owned();
+    for _ in 0..=DECODE_MAX {
+        if !text.contains('%') {
+            return Ok(text);
+        }
+        let next = decode_once(text.as_bytes(), from)?;
+        if next == text {
+            return Ok(text);
+        }
+        text = next;
+    }
+    Err("is percent-encoded too often")
+}
+
+fn decode_once(bytes: &[u8], from: usize) -> Result<String, &'static str> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first == b'%' && out.len() >= from {
+            match after {
+                [b'u' | b'U', a, b, c, d, ..] if [a, b, c, d].iter().all(|x| x.is_ascii_hexdigit()) => {
+                    return Err("has a `%u` escape");
+                }
+                [high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    out.push(hex(*high) * 16 + hex(*low));
+                    rest = tail;
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        out.push(*first);
+    }
+    String::from_utf8(out).map_err(|_| "has an escape that is not UTF-8")
+}
+
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => 0,
+    }
+}
+
+/// Splits off where the path starts (empty for a relative one), with `/` as the only separator.
+fn split_root(text: &str) -> Result<(String, String), &'static str> {
+    let share = text.starts_with("\\\\");
+    let mut path = text.replace('\\', "/");
+    if let Some(rest) = strip_prefix_any_case(&path, "file:") {
+        let slashes = rest.len() - rest.trim_start_matches('/').len();
+        let bare = rest.trim_start_matches('/');
+        path = match slashes {
+            0 => return Err("is a `file:` URL without a path"),
+            2 => match strip_prefix_any_case(bare, "localhost/") {
+                Some(local) => format!("/{local}"),
+                // `file://~/x` and `file://c:/x` are written by hand; else a server's name.
+                None if bare.starts_with('~') || starts_with_drive(bare) => bare.to_owned(),
+                None => return Ok(("//".to_owned(), bare.to_owned())),
+            },
+            _ if starts_with_drive(bare) => bare.to_owned(),
+            _ => format!("/{bare}"),
+        };
+    }
+    if share {
+        return device_or_share(&path);
+    }
+    if let Some(root) = path
+        .starts_with('~')
+        .then(|| path.split('/').next().unwrap_or_default().to_owned())
+    {
+        let rest = path.strip_prefix(root.as_str()).unwrap_or_default().to_owned();
+        return Ok((root, rest));
+    }
+    drive_or_plain(path)
+}
+
+/// `\\?\C:\x`, `\\.\C:\x`, `\\?\UNC\server\share`, `\\server\share`.
+fn device_or_share(path: &str) -> Result<(String, String), &'static str> {
+    let Some(rest) = path.strip_prefix("//?/").or_else(|| path.strip_prefix("//./")) else {
+        return Ok(("//".to_owned(), path.trim_start_matches('/').to_owned()));
+    };
+    if let Some(share) = strip_prefix_any_case(rest, "unc/") {
+        return Ok(("//".to_owned(), share.to_owned()));
+    }
+    if starts_with_drive(rest) {
+        return drive_or_plain(rest.to_owned());
+    }
+    Err("names a device")
+}
+
+fn drive_or_plain(path: String) -> Result<(String, String), &'static str> {
+    match path.as_bytes() {
+        [letter, b':', rest @ ..] if letter.is_ascii_alphabetic() => {
+            if !rest.is_empty() && !rest.starts_with(b"/") {
+                return Err("is relative to a drive's current folder");
+            }
+            let root = format!("{}:/", char::from(letter.to_ascii_lowercase()));
+            Ok((root, path.get(2..).unwrap_or_default().to_owned()))
+        }
+        [b'/', ..] => Ok(("/".to_owned(), path)),
+        _ => Ok((String::new(), path)),
+    }
+}
+
+fn strip_prefix_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Resolves `.` and `..` below a root.
+fn resolve(root: String, rest: &str, windows: bool) -> PathView {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut escapes = false;
+    // A real root ends every climb; a home or a relative start does not.
+    let solid = root.ends_with('/');
+    for part in rest.split('/') {
+        let part = if windows { as_windows_reads(part) } else { part };
+        match part {
+            "" | "." => {}
+            ".." => match parts.last() {
+                Some(&"..") => parts.push(".."),
+                Some(_) => drop(parts.pop()),
+                None => {
+                    escapes = true;
+                    if !solid {
+                        parts.push("..");
+                    }
+                }
+            },
+            part => parts.push(part),
+        }
+    }
+    if root == "/" {
+        leave_proc_root(&mut parts);
+    }
+    let absolute = !root.is_empty();
+    let joined = parts.join("/");
+    let text = match (absolute, solid, joined.is_empty()) {
+        (false, _, true) => ".".to_owned(),
+        (true, false, false) => format!("{root}/{joined}"),
+        _ => format!("{root}{joined}"),
+    };
+    PathView {
+        text,
+        absolute,
+        escapes,
+    }
+}
+
+/// Windows drops trailing dots and spaces of a component, and names a file's main stream `::$DATA`.
+fn as_windows_reads(part: &str) -> &str {
+    let part = match part.len().checked_sub(7).and_then(|at| part.split_at_checked(at)) {
+        Some((name, stream)) if stream.eq_ignore_ascii_case("::$data") => name,
+        _ => part,
+    };
+    let bare = part.trim_end_matches(['.', ' ']);
+    match bare {
+        "" if part.trim_end_matches(' ') == "." => ".",
+        "" if part.starts_with("..") => "..",
+        bare => bare,
+    }
+}
+
+/// `/proc/self/root/x` is `/x` (proc(5)).
+fn leave_proc_root(parts: &mut Vec<&str>) {
+    while let ["proc", process, "root", ..] = parts.as_slice() {
+        let known = matches!(*process, "self" | "thread-self") || process.bytes().all(|b| b.is_ascii_digit());
+        if !known {
+            return;
+        }
+        parts.drain(..3);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn path(text: &str) -> PathView {
+        match normalise(text) {
+            PathOutcome::Path(view) => view,
+            PathOutcome::Unparseable(why) => panic!("{text:?} {why}"),
+        }
+    }
+
+    #[test]
+    fn one_place_has_one_spelling() {
+        for (text, expected) in [
+            ("/etc/passwd", "/etc/passwd"),
+            ("//etc///passwd", "/etc/passwd"),
+            ("/etc/./passwd", "/etc/passwd"),
+            ("/var/../etc/passwd", "/etc/passwd"),
+            ("/etc/passwd/", "/etc/passwd"),
+            (" /etc/passwd ", "/etc/passwd"),
+            ("/../../etc/passwd", "/etc/passwd"),
+            ("/var/%2e%2e/etc%2fpasswd", "/etc/passwd"),
+            ("/var/%252e%252e/etc/passwd", "/etc/passwd"),
+            ("/%65tc/passwd", "/etc/passwd"),
+            ("file:///etc/passwd", "/etc/passwd"),
+            ("FILE:/etc/passwd", "/etc/passwd"),
+            ("file://localhost/etc/passwd", "/etc/passwd"),
+            ("/proc/self/root/etc/passwd", "/etc/passwd"),
+            ("/proc/1/root/proc/self/root/etc/passwd", "/etc/passwd"),
+            ("src/../src/./main.rs", "src/main.rs"),
+            ("./a", "a"),
+            (".", "."),
+            ("a/..", "."),
+            ("../a/../b", "../b"),
+            ("a/../../../b", "../../b"),
+            ("\\etc\\passwd", "/etc/passwd"),
+            ("..\\..\\x", "../../x"),
+        ] {
+            assert_eq!(path(text).text, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn homes_are_kept_as_a_tilde() {
+        for (text, expected) in [
+            ("~", "~"),
+            ("~/.ssh/id_rsa", "~/.ssh/id_rsa"),
+            ("~root/.ssh", "~root/.ssh"),
+            ("$HOME/.ssh", "~/.ssh"),
+            ("${HOME}/.ssh", "~/.ssh"),
+            ("%USERPROFILE%\\.ssh", "~/.ssh"),
+            ("%APPDATA%\\x", "~/appdata/roaming/x"),
+            ("$env:USERPROFILE\\x", "~/x"),
+            ("~/a/../b", "~/b"),
+            ("~/../other", "~/../other"),
+            ("$HOMEWORK/x", "$HOMEWORK/x"),
+            ("file://~/x", "~/x"),
+        ] {
+            assert_eq!(path(text).text, expected, "{text}");
+        }
+        assert!(path("~/../x").escapes && path("~/../x").absolute);
+        assert!(!path("$HOMEWORK/x").absolute);
+    }
+
+    #[test]
+    fn windows_has_drives_shares_and_forgiving_names() {
+        for (text, expected) in [
+            ("C:\\Windows\\System32", "c:/Windows/System32"),
+            ("c:/Windows", "c:/Windows"),
+            ("C:", "c:/"),
+            ("C:\\a\\..\\..\\b", "c:/b"),
+            ("\\\\?\\C:\\x", "c:/x"),
+            ("\\\\.\\C:\\x", "c:/x"),
+            ("\\\\server\\share\\x", "//server/share/x"),
+            ("\\\\?\\UNC\\server\\share", "//server/share"),
+            ("file:///C:/x", "c:/x"),
+            ("file://server/share", "//server/share"),
+            ("C:\\Windows.\\x. ", "c:/Windows/x"),
+            ("C:\\a\\.. \\b", "c:/b"),
+            ("C:\\x.txt::$DATA", "c:/x.txt"),
+            ("%WINDIR%\\System32", "c:/windows/System32"),
+        ] {
+            assert_eq!(path(text).text, expected, "{text}");
+            assert!(path(text).absolute, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_odd_stay_as_they_are() {
+        for (text, expected) in [
+            ("a...b", "a...b"),
+            ("...", "..."),
+            ("notes. /x", "notes. /x"),
+            ("100%.txt", "100%.txt"),
+            ("app-%Y-%m-%d.log", "app-%Y-%m-%d.log"),
+            ("report%20final.pdf", "report final.pdf"),
+            ("/data/$DATE/x", "/data/$DATE/x"),
+            ("Ünïcode/文件.txt", "Ünïcode/文件.txt"),
+        ] {
+            assert_eq!(path(text).text, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn leaving_the_start_is_seen() {
+        for text in [
+            "../x",
+            "a/../../x",
+            "..",
+            "/../x",
+            "~/../x",
+            "C:\\..\\x",
+            "%2e%2e/x",
+            "..%5c..%5cx",
+        ] {
+            assert!(path(text).escapes, "{text}");
+        }
+        for text in ["x", "a/../x", "/a/../x", "~/a/../x", "...", "a..b/c", "..a"] {
+            assert!(!path(text).escapes, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_decoders_read_differently_has_no_view() {
+        for text in [
+            "",
+            "  ",
+            "/etc/passwd\0.png",
+            "/etc/passwd%00.png",
+            "/etc/\tpasswd",
+            "a\nb",
+            "..%c0%af..%c0%afetc",
+            "%c0%ae%c0%ae/x",
+            "%e0%80%ae%e0%80%ae/x",
+            "..%u2215etc",
+            "..\u{2215}etc",
+            "．．／etc",
+            "%ff",
+            "%2525252525252e",
+            "C:secret",
+            "\\\\.\\PhysicalDrive0",
+            "file:",
+        ] {
+            assert!(
+                matches!(normalise(text), PathOutcome::Unparseable(_)),
+                "{text:?}: {:?}",
+                normalise(text)
+            );
+        }
+        assert!(matches!(
+            normalise(&"a".repeat(LENGTH_MAX + 1)),
+            PathOutcome::Unparseable(_)
+        ));
+    }
+
+    #[test]
+    fn a_text_is_a_path_only_when_it_plainly_is() {
+        for text in [
+            "/etc/passwd",
+            "./run.sh",
+            "../x",
+            "~/x",
+            "$HOME/x",
+            "C:\\x",
+            "\\\\server\\share",
+            "file:///x",
+            "src/main.rs",
+            ".github/workflows/ci",
+            "..%2f..%2fetc",
+            "docs/a.md",
+        ] {
+            assert!(looks_like_path(text), "{text}");
+        }
+        for text in [
+            "",
+            "/",
+            "// comment",
+            "and/or",
+            "01/02/2024",
+            "text/plain",
+            "3/4",
+            "hello world",
+            "a: b/c.d",
+            "https://example.com/a.txt",
+            "~5 minutes",
+            "Is it a/b.c or not?",
+            "application/json",
+            "user@host",
+        ] {
+            assert!(!looks_like_path(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = (normalise(&text), looks_like_path(&text));
+        }
+
+        #[test]
+        fn the_normal_form_is_its_own_normal_form(text in r"(~|/|c:/|\\\\)?[a-c./\\%2e]{0,24}") {
+            if let PathOutcome::Path(first) = normalise(&text) {
+                let PathOutcome::Path(again) = normalise(&first.text) else { panic!("{first:?}") };
+                // A share's slashes read as a root's when written forwards; nothing else changes.
+                prop_assert_eq!(first.text.trim_start_matches('/'), again.text.trim_start_matches('/'));
+            }
+        }
+
+        #[test]
+        fn a_normal_form_has_no_inner_dots(text in r"[a-c./]{0,24}") {
+            if let PathOutcome::Path(view) = normalise(&text) {
+                let climbed = view.text.trim_start_matches("../");
+                prop_assert!(climbed == "." || climbed == ".." || climbed.split('/').all(|p| p != "." && p != ".."));
+                prop_assert!(!view.text.contains("//"));
+            }
+        }
+
+        #[test]
+        fn encoding_changes_nothing(text in r"/[a-c./]{1,16}") {
+            let encoded: String = text.bytes().map(|b| format!("%{b:02x}")).collect();
+            prop_assert_eq!(normalise(&text), normalise(&encoded));
+        }
+    }
 }

@@ -1,32 +1,20 @@
-//! URLs.
+//! URLs: where an action would connect, whatever spelling was used.
+//!
+//! Splitting follows RFC 3986, hosts and paths the WHATWG URL Standard; where clients that people
+//! really use disagree (a backslash or a second `@` in the authority, control characters, three
+//! slashes, an encoded delimiter) there is no view but a reason. User and password never decide
+//! anything and are dropped: the host of `http://localhost@evil.com/` is `evil.com`.
+//!
+//! Deliberately absent: DNS, redirects, what is inside a query. `file:` has no host and class
+//! loopback, because it reads this machine, and so have `data:`, `javascript:` and `about:`, which
+//! reach no network; other schemes without a host (`mailto:`, `tel:`) count as public. Test the
+//! scheme to refuse them.
 
-/// Where a host is, as far as its text tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// This machine.
-    Loopback,
-    /// A network of the operator.
-    Private,
-    /// The local segment.
-    LinkLocal,
-    /// A cloud's instance metadata service: hands out credentials.
-    Metadata,
-    /// Everything else.
-    Public,
-}
+use super::host;
+pub use super::host::Class;
 
-impl Class {
-    /// The word used in policies and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Private => "private",
-            Self::LinkLocal => "link_local",
-            Self::Metadata => "metadata",
-            Self::Public => "public",
-        }
-    }
-}
+/// Bytes of a URL that are looked at. Browsers and servers give up earlier (RFC 9110 4.1 asks for 8,000).
+pub const LENGTH_MAX: usize = 8 * 1024;
 
 /// A URL that every client reads alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +23,14 @@ pub struct UrlView {
     pub scheme: String,
     /// Canonical, without brackets or trailing dot; empty where the scheme has none.
     pub host: String,
-    /// As written or the scheme's default.
+    /// As written, or else the scheme's default.
     pub port: Option<u16>,
-    /// Dot segments resolved; always with its leading `/` where there is a host.
+    /// Dot segments resolved, needless percent-encoding removed; for `data:` and its like, all
+    /// behind the colon.
     pub path: String,
     /// Where the host is.
     pub class: Class,
-    /// The whole URL in canonical form, without user and password.
+    /// The whole URL in canonical form, without user, password and default port.
     pub canonical: String,
 }
 
@@ -50,14 +39,63 @@ pub struct UrlView {
 pub enum UrlOutcome {
     /// Read alike by all.
     Parsed(UrlView),
-    /// Not a URL, or one that clients read differently; says why.
+    /// Not a URL, or one that clients read differently; the text completes "the URL …".
     Unparseable(&'static str),
 }
 
-/// Reads a text that is meant to be a URL.
+/// Schemes whose syntax WHATWG fixes ("special"), with their ports; `file` apart.
+const SPECIAL: [(&str, u16); 5] = [
+    ("http", 80),
+    ("https", 443),
+    ("ws", 80),
+    ("wss", 443),
+    ("ftp", 21),
+];
+
+/// Default ports of other schemes that reach a network (IANA).
+const PORTS: [(&str, u16); 22] = [
+    ("ssh", 22),
+    ("sftp", 22),
+    ("scp", 22),
+    ("telnet", 23),
+    ("gopher", 70),
+    ("tftp", 69),
+    ("smtp", 25),
+    ("pop3", 110),
+    ("imap", 143),
+    ("ldap", 389),
+    ("ldaps", 636),
+    ("smb", 445),
+    ("rtsp", 554),
+    ("mysql", 3306),
+    ("postgres", 5432),
+    ("postgresql", 5432),
+    ("redis", 6379),
+    ("mongodb", 27017),
+    ("amqp", 5672),
+    ("mqtt", 1883),
+    ("dict", 2628),
+    ("git", 9418),
+];
+
+/// Schemes without a host that stay on this machine.
+const STAYS: [&str; 4] = ["data", "javascript", "about", "vbscript"];
+
+/// Schemes without a host that do not.
+const OPAQUE: [&str; 9] = [
+    "mailto", "tel", "sms", "callto", "urn", "magnet", "news", "cid", "mid",
+];
+
+/// Schemes whose body is another URL, unwrapped by some clients only.
+const WRAPPERS: [&str; 6] = ["view-source", "blob", "jar", "url", "feed", "filesystem"];
+
+/// Reads a text that is meant to be a URL, as in a parameter named `url`: the scheme may be missing
+/// (`evil.com/x`, `localhost:8080/x`, `//evil.com`).
 pub fn view(text: &str) -> UrlOutcome {
-    let _ = text;
-    UrlOutcome::Unparseable("not written yet")
+    match parse(text) {
+        Ok(view) => UrlOutcome::Parsed(view),
+        Err(why) => UrlOutcome::Unparseable(why),
+    }
 }
 
 /// Reads a text that may be anything: `None` unless it plainly is a URL as a whole.
@@ -65,13 +103,689 @@ pub fn find(text: &str) -> Option<UrlOutcome> {
     looks_like_url(text).then(|| view(text))
 }
 
-/// Whether the text plainly is a URL as a whole.
+/// Whether the text plainly is a URL as a whole, however disguised: a known scheme, a scheme and
+/// `//`, or a bare local host or address with a port or path.
 pub fn looks_like_url(text: &str) -> bool {
-    text.contains("://")
+    let text = text.trim();
+    if text.is_empty() || text.contains(' ') {
+        return false;
+    }
+    let line = text.split(['\n', '\r', '\t']).next().unwrap_or_default();
+    if line.len() != text.len() {
+        // Browsers drop these. A URL broken before its path is a disguise; later, it is prose.
+        return !completes_an_authority(line) && looks_like_url(&text.replace(['\n', '\r', '\t'], ""));
+    }
+    if let Some((scheme, rest)) = scheme_of(text) {
+        let slashed = rest.starts_with(['/', '\\']);
+        return scheme.len() > 1
+            && (rest.starts_with("//")
+                || (slashed && is_special(&scheme))
+                || known_without_slashes(&scheme, rest));
+    }
+    let bare = text.strip_prefix("//").unwrap_or(text);
+    let end = bare.find(['/', '?', '#', ':']).unwrap_or(bare.len());
+    let (name, after) = bare.split_at(end);
+    let dotted = name.contains('.') && name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (text.len() > bare.len() && name.contains('.') && !name.starts_with('.'))
+        || name.to_ascii_lowercase().starts_with("www.")
+        || (!after.is_empty()
+            && (dotted && name.matches('.').count() == 3 || name.eq_ignore_ascii_case("localhost")))
 }
 
-/// The URLs embedded in free text, at most `max`.
+/// The URLs embedded in free text, in order, at most `max`. If there are more, the last entry says
+/// so: what was not looked at must not pass for harmless.
 pub fn all_in(text: &str, max: usize) -> Vec<UrlOutcome> {
-    let _ = (text, max);
-    Vec::new()
+    let mut found = Vec::new();
+    let mut from = 0;
+    for (colon, _) in text.match_indices(':') {
+        if colon < from {
+            continue;
+        }
+        let Some(range) = embedded_at(text, from, colon) else {
+            continue;
+        };
+        if found.len() == max {
+            found.pop();
+            found.push(UrlOutcome::Unparseable("is one of more than are looked at"));
+            break;
+        }
+        from = range.end;
+        found.extend(text.get(range).map(view));
+    }
+    found
+}
+
+fn parse(text: &str) -> Result<UrlView, &'static str> {
+    if text.len() > LENGTH_MAX {
+        return Err("is longer than 8 KiB");
+    }
+    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    if text
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+    {
+        return Err("has a control character in it");
+    }
+    let Some((scheme, rest)) = scheme_of(text) else {
+        return without_scheme(text);
+    };
+    if WRAPPERS.contains(&scheme.as_str()) {
+        return Err("is wrapped in another scheme");
+    }
+    if scheme == "file" {
+        return file(rest);
+    }
+    let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
+    let (lead, after) = rest.split_at(slashes);
+    if is_special(&scheme) {
+        return match lead {
+            "//" => with_authority(&scheme, after),
+            _ if lead.contains('\\') => Err("has a backslash before the host"),
+            _ => Err("has not exactly two slashes after its scheme"),
+        };
+    }
+    match lead.strip_prefix("//") {
+        Some("") => with_authority(&scheme, after),
+        // `sqlite:///file`, `unix:///socket`.
+        Some("/") => Ok(without_host(&scheme, rest, Class::Loopback)),
+        Some(_) => Err("has too many slashes after its scheme"),
+        None => opaque(&scheme, rest),
+    }
+}
+
+/// `evil.com/x`, `//evil.com`, `localhost:8080`.
+fn without_scheme(text: &str) -> Result<UrlView, &'static str> {
+    let bare = text.strip_prefix("//").unwrap_or(text);
+    match bare.chars().next() {
+        None => Err("is empty"),
+        Some('\\') => Err("has a backslash before the host"),
+        Some('/' | '?' | '#' | '.') => Err("is relative: it has no host"),
+        Some(_) => with_authority("http", bare),
+    }
+}
+
+/// `[user[:password]@]host[:port]`, then path, query, fragment (RFC 3986 3.2).
+fn with_authority(scheme: &str, text: &str) -> Result<UrlView, &'static str> {
+    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    let (authority, rest) = text.split_at(end);
+    if authority.contains('\\') {
+        return Err("has a backslash in its authority");
+    }
+    if authority.contains(char::is_whitespace) {
+        return Err("has white space before its path");
+    }
+    if rest.starts_with("?@")
+        || (rest.starts_with('#') && rest.split('/').next().is_some_and(|f| f.contains('@')))
+    {
+        return Err("has an `@` behind what some take for the host");
+    }
+    let (host_text, port) = split_port(without_user(scheme, authority)?)?;
+    let host = host::read(host_text)?;
+    let brackets = if host.text.contains(':') {
+        ("[", "]")
+    } else {
+        ("", "")
+    };
+    let default = default_port(scheme);
+    let port = port.or(default);
+    let mut canonical = format!("{scheme}://{}{}{}", brackets.0, host.text, brackets.1);
+    if let Some(port) = port.filter(|_| port != default) {
+        canonical.push_str(&format!(":{port}"));
+    }
+    let base = canonical.len();
+    canonical.push_str(rest);
+    let parsed = ::url::Url::parse(&canonical).map_err(|_| "is not valid")?;
+    let path = unescape_unreserved(parsed.path());
+    canonical.truncate(base);
+    canonical.push_str(&path);
+    for (mark, part) in [('?', parsed.query()), ('#', parsed.fragment())] {
+        if let Some(part) = part {
+            canonical.push(mark);
+            canonical.push_str(part);
+        }
+    }
+    Ok(UrlView {
+        scheme: scheme.to_owned(),
+        host: host.text,
+        port,
+        path,
+        class: host.class,
+        canonical,
+    })
+}
+
+fn without_user<'a>(scheme: &str, authority: &'a str) -> Result<&'a str, &'static str> {
+    let Some((user, host)) = authority.split_once('@') else {
+        return Ok(authority);
+    };
+    if host.contains('@') {
+        return Err("has more than one `@` in its authority");
+    }
+    // A password of a database may well hold an encoded slash; a web address has no such excuse.
+    let decoded_early = user.replace("%40", "").replace("%3A", "").replace("%3a", "");
+    if is_special(scheme) && host::hides_a_delimiter(&decoded_early) {
+        return Err("has a percent-encoded delimiter before the host");
+    }
+    Ok(host)
+}
+
+fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
+    let (host, port) = match (text.starts_with('['), text.find(']')) {
+        (true, Some(end)) => {
+            let (host, after) = text.split_at(end + 1);
+            match after.strip_prefix(':') {
+                None if !after.is_empty() => return Err("has something between its host and port"),
+                port => (host, port.unwrap_or_default()),
+            }
+        }
+        _ => text.split_once(':').unwrap_or((text, "")),
+    };
+    if port.is_empty() {
+        return Ok((host, None));
+    }
+    if !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("has a port that is not a number");
+    }
+    port.parse()
+        .map(|port| (host, Some(port)))
+        .map_err(|_| "has a port beyond 65535")
+}
+
+/// `file:/x`, `file:///x`, `file://localhost/x`; `file://server/share` goes to the server.
+fn file(rest: &str) -> Result<UrlView, &'static str> {
+    let after = rest.trim_start_matches('/');
+    if after.starts_with('\\') {
+        return Err("has a backslash before the host");
+    }
+    match rest.len() - after.len() {
+        2 => {
+            let end = after.find('/').unwrap_or(after.len());
+            let (server, path) = after.split_at(end);
+            if server.eq_ignore_ascii_case("localhost") {
+                return Ok(local_file(path));
+            }
+            let mut view = with_authority("file", after)?;
+            view.port = None;
+            Ok(view)
+        }
+        0..=3 => Ok(local_file(&format!("/{after}"))),
+        _ => Err("has too many slashes after its scheme"),
+    }
+}
+
+fn local_file(path: &str) -> UrlView {
+    let parsed = ::url::Url::parse(&format!("file://{path}"));
+    let path = parsed.map_or_else(|_| path.to_owned(), |url| unescape_unreserved(url.path()));
+    let canonical = format!("file://{path}");
+    UrlView {
+        scheme: "file".to_owned(),
+        host: String::new(),
+        port: None,
+        path,
+        class: Class::Loopback,
+        canonical,
+    }
+}
+
+fn opaque(scheme: &str, rest: &str) -> Result<UrlView, &'static str> {
+    let known = STAYS.contains(&scheme) || OPAQUE.contains(&scheme);
+    if !known && scheme.contains('.') {
+        return Err("has neither a scheme nor a port");
+    }
+    if !known && rest.contains('@') {
+        return Err("has a user or a scheme: clients differ");
+    }
+    let stays = STAYS.contains(&scheme) || rest.starts_with('/');
+    Ok(without_host(
+        scheme,
+        rest,
+        if stays { Class::Loopback } else { Class::Public },
+    ))
+}
+
+fn without_host(scheme: &str, rest: &str, class: Class) -> UrlView {
+    UrlView {
+        scheme: scheme.to_owned(),
+        host: String::new(),
+        port: None,
+        path: rest.to_owned(),
+        class,
+        canonical: format!("{scheme}:{rest}"),
+    }
+}
+
+/// Splits off a scheme (RFC 3986 3.1), lower-cased. `host:8080/x` has none.
+fn scheme_of(text: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let letters = scheme
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    if !letters || !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let known = STAYS.contains(&scheme.as_str()) || OPAQUE.contains(&scheme.as_str()) || is_special(&scheme);
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let port_like = digits > 0
+        && rest
+            .get(digits..)
+            .is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
+    (known || !port_like).then_some((scheme, rest))
+}
+
+fn is_special(scheme: &str) -> bool {
+    SPECIAL.iter().any(|(name, _)| *name == scheme)
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    SPECIAL
+        .iter()
+        .chain(&PORTS)
+        .find(|(name, _)| *name == scheme)
+        .map(|(_, port)| *port)
+}
+
+/// Schemes that make a URL of a whole text without `//`, and are no word of prose before a colon.
+fn known_without_slashes(scheme: &str, rest: &str) -> bool {
+    match scheme {
+        "file" => rest.starts_with(['/', '\\']),
+        "data" => rest.contains(','),
+        "javascript" | "vbscript" => !rest.is_empty(),
+        "mailto" => rest.contains('@'),
+        _ => {
+            (is_special(scheme) && rest.contains('.')) || (WRAPPERS.contains(&scheme) && rest.contains("://"))
+        }
+    }
+}
+
+/// Whether a URL's first line already holds the whole authority.
+fn completes_an_authority(line: &str) -> bool {
+    line.split_once("://")
+        .is_some_and(|(_, rest)| rest.contains(['/', '.']))
+}
+
+/// Percent-encoded letters, digits, `-._~` mean themselves (RFC 3986 6.2.2.2).
+fn unescape_unreserved(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match byte.filter(|b| b.is_ascii_alphanumeric() || b"-._~".contains(b)) {
+            Some(byte) => {
+                out.push(char::from(byte));
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push('%');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Characters of a scheme that are looked for before a colon.
+const SCHEME_MAX: usize = 32;
+
+/// The range of the URL around a colon in free text, if there is one.
+fn embedded_at(text: &str, from: usize, colon: usize) -> Option<std::ops::Range<usize>> {
+    let rest = text.get(colon + 1..)?;
+    if !rest.starts_with(['/', '\\']) {
+        return None;
+    }
+    let before = text.get(from..colon)?;
+    let length = before
+        .bytes()
+        .rev()
+        .take(SCHEME_MAX)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        .count();
+    let word = before.get(before.len() - length..)?;
+    let scheme = word.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let lower = scheme.to_ascii_lowercase();
+    let plain = scheme.len() > 1 && rest.starts_with("//");
+    if !plain && !is_special(&lower) && lower != "file" {
+        return None;
+    }
+    let end = rest.find(|c: char| c.is_whitespace() || c.is_control() || "<>\"`".contains(c));
+    let mut body = rest.get(..end.unwrap_or(rest.len()))?;
+    for escape in ["\\n", "\\r", "\\t", "\\\"", "\\u"] {
+        body = body.split_once(escape).map_or(body, |(body, _)| body);
+    }
+    let start = colon - scheme.len();
+    let quoted = text.get(..start)?.ends_with('\'');
+    if quoted {
+        body = body.split_once('\'').map_or(body, |(body, _)| body);
+    }
+    Some(start..colon + 1 + trim_prose(body).len())
+}
+
+/// Cuts punctuation that belongs to the sentence, not to the URL.
+fn trim_prose(mut body: &str) -> &str {
+    loop {
+        let Some(last) = body.chars().next_back() else {
+            return body;
+        };
+        let opening = match last {
+            ')' => '(',
+            ']' => '[',
+            '}' => '{',
+            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '\\' | '。' | '，' | '、' | '；' | '）'
+            | '」' | '】' => '\0',
+            _ => return body,
+        };
+        let balanced = opening != '\0' && body.matches(opening).count() >= body.matches(last).count();
+        if balanced {
+            return body;
+        }
+        body = body.strip_suffix(last).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parsed(text: &str) -> UrlView {
+        match view(text) {
+            UrlOutcome::Parsed(view) => view,
+            UrlOutcome::Unparseable(why) => panic!("{text:?} {why}"),
+        }
+    }
+
+    fn host(text: &str) -> String {
+        parsed(text).host
+    }
+
+    #[test]
+    fn the_host_is_behind_the_user_whatever_the_user_looks_like() {
+        for (text, expected) in [
+            ("http://localhost@evil.com/", "evil.com"),
+            ("http://localhost:80@evil.com/", "evil.com"),
+            ("https://api.example.com@evil.com", "evil.com"),
+            ("http://me%40corp.com:x@evil.com", "evil.com"),
+            ("postgres://app:s%2Fcret@db.example.com/app", "db.example.com"),
+            ("evil.com@localhost", "localhost"),
+        ] {
+            assert_eq!(host(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn look_alikes_of_internal_hosts_are_public() {
+        for text in [
+            "http://localhost.evil.com/",
+            "http://127.0.0.1.evil.com/",
+            "http://127x0y0z1.evil.com/",
+            "http://internal.evil.com/",
+            "HTTP://EVIL.COM/",
+            " http://evil.com/",
+            "\thttps://evil.com/ ",
+            "//evil.com/",
+            "evil.com/x?y=1",
+            "evil.com:8443/x",
+            "ftp://evil.com/",
+            "gopher://evil.com:70/_x",
+            "file://evil.com/share/x",
+            "http://evil.com",
+            "http://evil.com?x=1",
+            "http://EVIL.com./",
+        ] {
+            let view = parsed(text);
+            assert!(
+                view.host.ends_with("evil.com") && view.class == Class::Public,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn internal_hosts_are_recognised_in_every_spelling() {
+        for text in [
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://127.1:8080/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://①②⑦.0.0.1/",
+            "http://loc%61lhost/",
+            "localhost:3000/api",
+            "127.0.0.1:80",
+            "http://0/",
+            "http://localhost./",
+            "gopher://2130706433:6379/_x",
+            "redis://localhost",
+        ] {
+            assert_eq!(parsed(text).class, Class::Loopback, "{text}");
+        }
+        assert_eq!(
+            parsed("http://169.254.169.254/latest/meta-data").class,
+            Class::Metadata
+        );
+        assert_eq!(parsed("http://[fd00:ec2::254]/").class, Class::Metadata);
+        assert_eq!(parsed("http://build/").class, Class::Private);
+    }
+
+    #[test]
+    fn what_clients_read_differently_has_no_view() {
+        for text in [
+            "http://localhost\\@evil.com/",
+            "http://evil.com\\@localhost/",
+            "http:\\\\evil.com\\",
+            "http:/\\evil.com",
+            "\\\\evil.com\\x",
+            "https:evil.com",
+            "https:/evil.com",
+            "https:///evil.com",
+            "ht\ntp://evil.com",
+            "http://ev\til.com",
+            "http://evil.com/\r\nHost: localhost",
+            "http://localhost%2f@evil.com/",
+            "http://localhost%00.evil.com/",
+            "http://localhost%40evil.com/",
+            "http://a@localhost@evil.com/",
+            "http://evil.com:80:443/",
+            "http://127.0.0.1:11211:80/",
+            "http://evil.com:99999/",
+            "http://evil.com:x/",
+            "http://[::1]evil.com/",
+            "http://localhost #@evil.com/",
+            "http://localhost#@evil.com/",
+            "http://localhost?@evil.com/",
+            "http://{localhost,evil.com}/",
+            "view-source:http://evil.com/",
+            "jar:http://evil.com!/x",
+            "url:http://evil.com",
+            "user:secret@evil.com/x",
+            "http://",
+            "http:///",
+            "",
+            "/api/items",
+            "../x",
+            "what is this",
+            "http+unix://%2Fvar%2Frun%2Fdocker.sock/v1/containers",
+            "file:////evil.com/share",
+            "file:\\\\evil.com\\share",
+        ] {
+            assert!(
+                matches!(view(text), UrlOutcome::Unparseable(_)),
+                "{text:?}: {:?}",
+                view(text)
+            );
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_what_should_be_sent() {
+        for (text, expected) in [
+            (
+                "HTTP://User:pw@Example.COM:80/a/../b/./c?q=1#f",
+                "http://example.com/b/c?q=1#f",
+            ),
+            ("https://example.com:8443", "https://example.com:8443/"),
+            (
+                "https://example.com/%61dmin/%2e%2e/%2Fx",
+                "https://example.com/%2Fx",
+            ),
+            ("http://[::1]:80/", "http://[::1]/"),
+            ("http://[::ffff:10.0.0.1]:81/", "http://10.0.0.1:81/"),
+            ("example.com/a b", "http://example.com/a%20b"),
+            ("file:///etc/../etc/passwd", "file:///etc/passwd"),
+            ("file:/etc/passwd", "file:///etc/passwd"),
+            ("data:text/plain,hi", "data:text/plain,hi"),
+        ] {
+            assert_eq!(parsed(text).canonical, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_will_be_used() {
+        assert_eq!(parsed("http://a.com").port, Some(80));
+        assert_eq!(parsed("https://a.com:8443").port, Some(8443));
+        assert_eq!(parsed("redis://a.com").port, Some(6379));
+        assert_eq!(parsed("whatever://a.com").port, None);
+        assert_eq!(parsed("http://a.com:/").port, Some(80));
+    }
+
+    #[test]
+    fn schemes_without_a_host_keep_their_scheme() {
+        for (text, scheme, class) in [
+            ("file:///etc/passwd", "file", Class::Loopback),
+            ("FILE://localhost/etc/passwd", "file", Class::Loopback),
+            ("data:text/html,x", "data", Class::Loopback),
+            ("javascript:alert(1)", "javascript", Class::Loopback),
+            ("mailto:me@example.com", "mailto", Class::Public),
+            ("tel:5551234", "tel", Class::Public),
+            ("sqlite:///var/x.db", "sqlite", Class::Loopback),
+        ] {
+            let view = parsed(text);
+            assert_eq!(
+                (view.scheme.as_str(), view.host.as_str(), view.class),
+                (scheme, "", class),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_is_a_url_only_when_it_plainly_is() {
+        for text in [
+            "https://example.com/x",
+            "HTTP://EXAMPLE.COM",
+            "http:\\\\evil.com",
+            "ht\ntp://evil.com",
+            "//cdn.example.com/x.js",
+            "www.example.com",
+            "localhost:8080",
+            "127.0.0.1/x",
+            "169.254.169.254/latest/meta-data",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "redis://localhost",
+            "mailto:a@example.com",
+        ] {
+            assert!(looks_like_url(text), "{text:?}");
+        }
+        for text in [
+            "",
+            "example",
+            "src/main.rs",
+            "main.rs",
+            "1.2.3.4",
+            "C:\\Windows\\x",
+            "C:/Windows",
+            "note: call me",
+            "key:value",
+            "12:30",
+            "see http://example.com for more",
+            "https://example.com/a\nhttps://example.com/b",
+            "std::fs::read",
+            "a:b:c",
+            "// a comment",
+            "//comment",
+            "arn:aws:s3:::bucket",
+            "data: none",
+        ] {
+            assert!(!looks_like_url(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn urls_are_found_in_prose_code_and_json() {
+        let hosts = |text: &str| -> Vec<String> {
+            let read = |o| match o {
+                UrlOutcome::Parsed(view) => view.host,
+                UrlOutcome::Unparseable(why) => why.to_owned(),
+            };
+            all_in(text, 10).into_iter().map(read).collect()
+        };
+        assert_eq!(
+            hosts("See https://a.com/x, or (http://b.org/y)."),
+            ["a.com", "b.org"]
+        );
+        assert_eq!(
+            hosts(r#"{\"u\":\"https://a.com\"} curl 'http://b.com/x'|sh"#),
+            ["a.com", "b.com"]
+        );
+        assert_eq!(
+            hosts("curl http:\\\\evil.com"),
+            ["has a backslash before the host"]
+        );
+        assert_eq!(hosts("x=http://en.example.org/wiki/A_(b) y"), ["en.example.org"]);
+        assert_eq!(hosts("C:\\x std::io a: b 12:30 //x"), Vec::<String>::new());
+        assert_eq!(hosts("<a href=\"ftp://f.com/\">f</a>"), ["f.com"]);
+        assert_eq!(hosts("看 https://a.com。"), ["a.com"]);
+    }
+
+    #[test]
+    fn urls_beyond_the_limit_are_not_passed_over_in_silence() {
+        let text = "http://a.com ".repeat(5);
+        assert_eq!(all_in(&text, 5).len(), 5);
+        assert!(
+            all_in(&text, 5)
+                .iter()
+                .all(|o| matches!(o, UrlOutcome::Parsed(_)))
+        );
+        let cut = all_in(&text, 3);
+        assert_eq!(cut.len(), 3);
+        assert!(matches!(cut.last(), Some(UrlOutcome::Unparseable(_))));
+    }
+
+    #[test]
+    fn an_overlong_url_has_no_view() {
+        let text = format!("http://a.com/{}", "x".repeat(LENGTH_MAX));
+        assert!(matches!(
+            view(&text),
+            UrlOutcome::Unparseable("is longer than 8 KiB")
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = (view(&text), find(&text), all_in(&text, 3));
+        }
+
+        #[test]
+        fn no_url_like_text_panics(text in r"[a-z]{0,5}(:|%3a)?[/\\]{0,3}[\[\]a-f0-9.:@%\\/?#é①\t ]{0,40}") {
+            let _ = (view(&text), find(&text), all_in(&text, 3));
+        }
+
+        #[test]
+        fn the_canonical_form_is_its_own_canonical_form(
+            text in r"(http|https|ftp|redis|ws)://([a-z0-9%]{1,6}@)?[a-z0-9.%]{1,16}(:[0-9]{1,4})?(/[a-z.%0-9/ ]{0,16})?(\?[a-z=&]{0,8})?"
+        ) {
+            if let UrlOutcome::Parsed(first) = view(&text) {
+                prop_assert_eq!(UrlOutcome::Parsed(first.clone()), view(&first.canonical));
+            }
+        }
+
+        #[test]
+        fn no_user_changes_the_host(user in "[a-z0-9.:-]{1,20}", name in "[a-z]{1,9}\\.com") {
+            prop_assert_eq!(parsed(&format!("http://{user}@{name}/")).host, name);
+        }
+    }
 }
