@@ -1,0 +1,243 @@
+//! Runs of digits in text: cards, social security numbers, bank accounts, telephone numbers.
+//!
+//! One pass stops at each run of digits that is not part of a longer word (so not in hashes, UUIDs,
+//! versions or decimals), reads it with the separators people use, and asks the checks of
+//! `identity` and `contact`. Bare digits without a checksum (nine for a social security number, ten
+//! for a telephone) count only where the words before them, or the parameter's name, say so.
+
+use super::{HITS_MAX, Hit, Kind, contact, identity};
+
+/// Digits of the longest number that is looked for, and some.
+const DIGITS_MAX: usize = 20;
+
+/// Bytes before a number in which a word may say what it is.
+const CONTEXT: usize = 40;
+
+/// Digits with their groups.
+pub(super) struct Run {
+    pub(super) digits: Vec<u8>,
+    /// Lengths of the groups between separators.
+    pub(super) groups: Vec<usize>,
+    /// All separators alike, or none.
+    pub(super) separator: Option<u8>,
+    pub(super) mixed: bool,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Adds the numbers in `text`; `name` is the parameter's.
+pub(super) fn scan(text: &str, name: &str, hits: &mut Vec<Hit>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let limit = hits.len() + HITS_MAX;
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(u8::is_ascii_digit))
+    {
+        let start = at + found;
+        let found = iban(text, start).or_else(|| number(text, name, start));
+        at = match &found {
+            Some(hit) => hit.end,
+            None => start + run_of_word(bytes, start),
+        };
+        hits.extend(found);
+        if hits.len() >= limit {
+            return;
+        }
+    }
+}
+
+/// Bytes of the word from here: what follows a digit without a break belongs to it.
+fn run_of_word(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    rest.iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count()
+        .max(1)
+}
+
+fn number(text: &str, name: &str, start: usize) -> Option<Hit> {
+    if continues_a_word(text.as_bytes(), start) {
+        return None;
+    }
+    let run = read(text.as_bytes(), start);
+    card(&run)
+        .or_else(|| social_security(text, name, &run))
+        .or_else(|| contact::phone(text, name, &run))
+}
+
+/// Whether the digits are the tail of something longer: `a1`, `x-1`, `1.2`, `#1`.
+fn continues_a_word(bytes: &[u8], start: usize) -> bool {
+    let before = bytes.get(..start).unwrap_or_default();
+    match before {
+        [.., last] if last.is_ascii_alphanumeric() || *last == b'_' || *last >= 0x80 => true,
+        // `0.4111…`, `v1.2`; but not the full stop of a sentence, which a space follows.
+        [.., inner, b'.' | b',' | b'/'] => inner.is_ascii_digit(),
+        // A group of a UUID or of a hyphenated identifier with digits.
+        [.., b'-'] => {
+            let word = before
+                .iter()
+                .rev()
+                .skip(1)
+                .take(12)
+                .take_while(|b| b.is_ascii_alphanumeric());
+            word.clone().any(u8::is_ascii_digit)
+        }
+        _ => false,
+    }
+}
+
+/// Reads digits and single separators (space, `-`, `.`); parentheses belong to telephone numbers.
+fn read(bytes: &[u8], start: usize) -> Run {
+    let mut run = Run {
+        digits: Vec::new(),
+        groups: vec![0],
+        separator: None,
+        mixed: false,
+        start,
+        end: start,
+    };
+    let mut rest = bytes.get(start..).unwrap_or_default();
+    let mut at = start;
+    loop {
+        match rest {
+            [digit @ b'0'..=b'9', tail @ ..] => {
+                run.digits.push(digit - b'0');
+                if let Some(group) = run.groups.last_mut() {
+                    *group += 1;
+                }
+                at += 1;
+                run.end = at;
+                rest = tail;
+            }
+            [separator @ (b' ' | b'-' | b'.'), b'0'..=b'9', ..] => {
+                run.mixed |= run.separator.is_some_and(|known| known != *separator);
+                run.separator = Some(*separator);
+                run.groups.push(0);
+                at += 1;
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            _ => break,
+        }
+        if run.digits.len() > DIGITS_MAX {
+            break;
+        }
+    }
+    run
+}
+
+/// What follows the digits must not continue them: a letter, a decimal, more digits.
+pub(super) fn ends_here(bytes: &[u8], end: usize) -> bool {
+    match bytes.get(end..).unwrap_or_default() {
+        [next, ..] if next.is_ascii_alphanumeric() || *next == b'_' => false,
+        [b'.' | b'-', next, ..] => !next.is_ascii_alphanumeric(),
+        _ => true,
+    }
+}
+
+fn card(run: &Run) -> Option<Hit> {
+    let lengths = run.groups.as_slice();
+    let grouped = match lengths {
+        [_] => true,
+        [first, middle @ .., last] => {
+            *first == 4
+                && middle.iter().all(|group| (4..=6).contains(group))
+                && (1..=6).contains(last)
+                && !run.mixed
+        }
+        [] => false,
+    };
+    let distinct = run
+        .digits
+        .iter()
+        .fold(0_u16, |seen, digit| seen | (1 << digit))
+        .count_ones();
+    let valid = grouped && distinct > 1 && identity::issued(&run.digits) && identity::luhn(&run.digits);
+    (valid && run.separator != Some(b'.')).then(|| {
+        let last = run
+            .digits
+            .iter()
+            .rev()
+            .take(4)
+            .rev()
+            .map(|digit| char::from(b'0' + digit));
+        Hit {
+            kind: Kind::PaymentCard,
+            start: run.start,
+            end: run.end,
+            masked: last.fold("…".to_owned(), push),
+        }
+    })
+}
+
+fn push(mut text: String, c: char) -> String {
+    text.push(c);
+    text
+}
+
+fn social_security(text: &str, name: &str, run: &Run) -> Option<Hit> {
+    let words = [
+        "ssn",
+        "social security",
+        "social_security",
+        "socialsecurity",
+        "soc sec",
+        "social insurance",
+    ];
+    let dashed = run.groups == [3, 2, 4] && run.separator == Some(b'-') && !run.mixed;
+    let said = || says(text, name, run.start, &words);
+    let shaped = dashed || ((run.groups == [9] || run.groups == [3, 2, 4]) && said());
+    let valid = shaped && identity::social_security(&run.digits) && ends_here(text.as_bytes(), run.end);
+    valid.then(|| Hit {
+        kind: Kind::UsSsn,
+        start: run.start,
+        end: run.end,
+        masked: "***-**-****".to_owned(),
+    })
+}
+
+/// Whether a word stands shortly before the number or in the parameter's name.
+pub(super) fn says(text: &str, name: &str, start: usize, words: &[&str]) -> bool {
+    let from = text.floor_char_boundary(start.saturating_sub(CONTEXT));
+    let before = text.get(from..start).unwrap_or_default().to_ascii_lowercase();
+    let name = name.to_ascii_lowercase();
+    words
+        .iter()
+        .any(|word| before.contains(word) || name.contains(word))
+}
+
+/// An IBAN whose check digits begin at `start`: two letters before, its country's length, with or
+/// without the spaces (or hyphens) of the printed form.
+fn iban(text: &str, start: usize) -> Option<Hit> {
+    let from = start.checked_sub(2)?;
+    let country = text.get(from..start)?.to_ascii_uppercase();
+    let before = text.as_bytes().get(..from)?.last().copied().unwrap_or(b' ');
+    if before.is_ascii_alphanumeric() || before == b'_' {
+        return None;
+    }
+    let length = identity::iban_length(&country)?;
+    let mut iban = country;
+    let mut end = start;
+    let mut gap = true;
+    for byte in text.as_bytes().get(start..)? {
+        match byte {
+            _ if iban.len() == length => break,
+            byte if byte.is_ascii_alphanumeric() => {
+                iban.push(char::from(byte.to_ascii_uppercase()));
+                gap = false;
+            }
+            b' ' | b'-' if !gap => gap = true,
+            _ => return None,
+        }
+        end += 1;
+    }
+    let next = text.as_bytes().get(end).copied().unwrap_or(b' ');
+    let whole = iban.len() == length && !next.is_ascii_alphanumeric();
+    let masked = || format!("{}…", iban.get(..2).unwrap_or_default());
+    (whole && identity::iban_checks(&iban)).then(|| Hit {
+        kind: Kind::Iban,
+        start: from,
+        end,
+        masked: masked(),
+    })
+}
