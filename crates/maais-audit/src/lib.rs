@@ -1,1 +1,36 @@
-//! Placeholder that the next commits fill.
+//! The tamper-evident log over bytes: append, prove, verify, recover.
+//!
+//! A record is one line of canonical JSON. Each cites the leaf hash of the one before it in the log, in its
+//! tenant and in its session, so that no record can be changed, moved, added or left out unnoticed; the
+//! head, on a second path, remembers how far the log reached. [`Log::append`] returns when the record is on
+//! the disk, or with an error.
+//!
+//! Deliberately not here: what an action or a decision is (bodies are JSON to this crate), and any network.
+
+pub mod canonical;
+mod chain;
+mod entry;
+mod head;
+mod layout;
+mod leaf;
+mod line;
+mod log;
+mod read;
+mod scan;
+pub mod seal;
+mod segment;
+mod slot;
+pub mod storage;
+mod verify;
+mod writer;
+
+pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
+pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
+pub use layout::SLOTS_MAX;
+pub use leaf::{LeafHash, NoLeafHash};
+pub use log::{Log, Options};
+pub use read::{ReadError, Record, Records, read, tail};
+pub use scan::Fault;
+pub use seal::{SealedValue, UnsealError, Unsealed, unseal};
+pub use slot::OpenError;
+pub use verify::{Known, LogReport, Report, Verdict, VerifyError, VerifyOptions, verify};

@@ -1,0 +1,122 @@
+//! Which file is where. Names only: nothing is read or written here, except that folders are listed.
+//!
+//! ```text
+//! HOME/log/<slot>/lock            held by the process that writes
+//! HOME/log/<slot>/origin          the log's name for ever: `deployment/replica`
+//! HOME/log/<slot>/seg/<first>.jsonl   the records; the name is the first one's index
+//! HOME/log/<slot>/priv/<first>.jsonl  sealed values, encrypted
+//! HOME/log/<slot>/priv/keys/<subject> one key a subject
+//! HOME/head/<slot>.json           the head, meant to be on another disk or under another user
+//! ```
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The most slots, which is the most processes that write under one HOME at the same time.
+pub const SLOTS_MAX: u32 = 64;
+
+/// The paths of one slot.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) dir: PathBuf,
+    pub(crate) head: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(home: &Path, head_dir: Option<&Path>, slot: u32) -> Self {
+        let head_dir = head_dir.map_or_else(|| home.join("head"), Path::to_owned);
+        Self { dir: home.join("log").join(slot.to_string()), head: head_dir.join(format!("{slot}.json")) }
+    }
+
+    /// All slots that exist, or whose head does.
+    pub(crate) fn all(home: &Path, head_dir: Option<&Path>) -> io::Result<Vec<Self>> {
+        let mut slots = numbers(&home.join("log"))?;
+        slots.extend(numbers(&head_dir.map_or_else(|| home.join("head"), Path::to_owned))?);
+        slots.sort_unstable();
+        slots.dedup();
+        Ok(slots.into_iter().map(|slot| Self::new(home, head_dir, slot)).collect())
+    }
+
+    /// What a path given by a person means: a HOME with all its logs, or the folder of one log.
+    pub(crate) fn find(path: &Path, head_dir: Option<&Path>) -> io::Result<Vec<Self>> {
+        if !path.join("seg").is_dir() && !path.join("origin").is_file() {
+            return Self::all(path, head_dir);
+        }
+        let path = path.canonicalize()?;
+        let slot = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let home = path.parent().and_then(Path::parent).unwrap_or(&path);
+        let head_dir = head_dir.map_or_else(|| home.join("head"), Path::to_owned);
+        let head = head_dir.join(format!("{slot}.json"));
+        Ok(vec![Self { dir: path, head }])
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    pub(crate) fn origin(&self) -> PathBuf {
+        self.dir.join("origin")
+    }
+
+    pub(crate) fn segments_dir(&self) -> PathBuf {
+        self.dir.join("seg")
+    }
+
+    pub(crate) fn segment(&self, first: u64) -> PathBuf {
+        self.segments_dir().join(format!("{first:020}.jsonl"))
+    }
+
+    pub(crate) fn private_dir(&self) -> PathBuf {
+        self.dir.join("priv")
+    }
+
+    pub(crate) fn sidecar(&self, first: u64) -> PathBuf {
+        self.private_dir().join(format!("{first:020}.jsonl"))
+    }
+
+    pub(crate) fn keys_dir(&self) -> PathBuf {
+        self.private_dir().join("keys")
+    }
+
+    /// The segments in order: index of the first record, and path.
+    pub(crate) fn segments(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        numbered(&self.segments_dir())
+    }
+
+    /// The files of sealed values in order.
+    pub(crate) fn sidecars(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        numbered(&self.private_dir())
+    }
+}
+
+/// The `<20 digits>.jsonl` files of a folder; none if there is no folder.
+fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut files: Vec<_> = paths(dir)?
+        .into_iter()
+        .filter(|path| path.extension() == Some(OsStr::new("jsonl")))
+        .filter_map(|path| {
+            let stem = path.file_stem()?.to_str().filter(|stem| stem.len() == 20)?;
+            Some((stem.parse().ok()?, path))
+        })
+        .collect();
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The slot numbers among a folder's names.
+fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
+    let numbers = paths(dir)?.into_iter().filter_map(|path| {
+        let slot: u32 = path.file_stem()?.to_str()?.parse().ok()?;
+        (slot < SLOTS_MAX).then_some(slot)
+    });
+    Ok(numbers.collect())
+}
+
+fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}

@@ -1,0 +1,268 @@
+//! Taking a slot: its lock, its name, its head, and what is in it, or the reason why not.
+//!
+//! A log that is shorter than its head, or changed in the middle, is refused: going on would bury the
+//! evidence. Only a line that a power cut tore, beyond the head, is cut off; the caller records the gap.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::head::Head;
+use crate::layout::{Layout, SLOTS_MAX};
+use crate::leaf::{LeafHash, to_hex};
+use crate::line::Depth;
+use crate::scan::{Broken, Fault, Scan, scan};
+use crate::seal::random;
+use crate::storage::{Storage, replace};
+
+/// The longest name of a log: it must fit the head and a checkpoint's first line.
+const ORIGIN_BYTES_MAX: usize = 200;
+
+/// Why a log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The operating system said no.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// All slots are taken.
+    #[error("all {SLOTS_MAX} logs under `{}` are being written by other processes; stop one, or use another data directory", home.display())]
+    NoFreeSlot {
+        /// The data directory.
+        home: PathBuf,
+    },
+    /// The name cannot name a log.
+    #[error("`{origin}` cannot name a log; use letters, digits and `. - _ /`, at most {ORIGIN_BYTES_MAX}")]
+    Origin {
+        /// The name.
+        origin: String,
+    },
+    /// The head is gone, or is no head.
+    #[error("the head `{}` of the log `{}` is {what}; restore it from a backup, or, if the log verifies and you trust it, move `{1}` aside to begin a new one", head.display(), dir.display())]
+    HeadLost {
+        /// Where it should be.
+        head: PathBuf,
+        /// Whose it is.
+        dir: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The log has lost records: it was cut, emptied or replaced by an older copy.
+    #[error("the log `{}` ends at {size} records, its head `{}` remembers {remembered}; restore the log, or keep both as evidence and move them aside to begin a new one", dir.display(), head.display())]
+    Shorter {
+        /// The log.
+        dir: PathBuf,
+        /// Its head.
+        head: PathBuf,
+        /// How long it is.
+        size: u64,
+        /// How long it was.
+        remembered: u64,
+    },
+    /// The head remembers another last record.
+    #[error("the log `{}` holds another record {index} than its head `{}` remembers; restore the log, or keep both as evidence and move them aside to begin a new one", dir.display(), head.display())]
+    Rewritten {
+        /// The log.
+        dir: PathBuf,
+        /// Its head.
+        head: PathBuf,
+        /// The record.
+        index: u64,
+    },
+    /// A record is not what it must be.
+    #[error("the log was changed: {fault}; restore it, or keep it as evidence and move `{}` and its head aside to begin a new one", dir.display())]
+    Damaged {
+        /// The log.
+        dir: PathBuf,
+        /// The first bad record.
+        fault: Fault,
+    },
+}
+
+/// A slot that is ours.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Locked until it is dropped.
+    pub(crate) lock: File,
+    pub(crate) layout: Layout,
+    pub(crate) scan: Scan,
+    /// What a power cut left behind the last good record.
+    pub(crate) torn: Option<Torn>,
+}
+
+/// The end of a log that was not written to its end.
+#[derive(Debug)]
+pub(crate) struct Torn {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+/// Takes the first slot that no other process has, and reads it.
+pub(crate) fn take(
+    storage: &dyn Storage,
+    home: &Path,
+    head_dir: Option<&Path>,
+    deployment: &str,
+) -> Result<Slot, OpenError> {
+    check_name(deployment)?;
+    for slot in 0..SLOTS_MAX {
+        let layout = Layout::new(home, head_dir, slot);
+        let private = layout.private_dir();
+        storage.create_dir(&private, 0o700).map_err(failed("make the folder", &private))?;
+        let segments = layout.segments_dir();
+        storage.create_dir(&segments, 0o750).map_err(failed("make the folder", &segments))?;
+        if let Some(lock) = lock(&layout.lock())? {
+            return read(storage, layout, lock, deployment);
+        }
+    }
+    Err(OpenError::NoFreeSlot { home: home.to_owned() })
+}
+
+fn lock(path: &Path) -> Result<Option<File>, OpenError> {
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(failed("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(failed("lock", path)(source)),
+    }
+}
+
+fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> Result<Slot, OpenError> {
+    let head = match Head::read(&layout.head) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(head_lost(&layout, &format!("no head ({error})")));
+        }
+        head => head.map_err(failed("read", &layout.head))?,
+    };
+    let origin = origin(storage, &layout, head.as_ref(), deployment)?;
+    let mut remembered = None;
+    let mut visit = |_: &_, index: u64, good: crate::line::Good| {
+        if head.as_ref().is_some_and(|head| head.size == index + 1) {
+            remembered = Some(good.leaf);
+        }
+    };
+    let walk = scan(&layout, origin.clone(), head.as_ref(), Depth::Chain, &mut visit);
+    let walk = walk.map_err(failed("read", &layout.dir))?;
+    let head = head.unwrap_or(Head { bytes: 0, leaf: LeafHash::ZERO, origin: origin.to_string(), size: 0 });
+    check_head(&layout, &head, &walk, remembered)?;
+    let torn = match &walk.broken {
+        Some(broken) => Some(judge(&layout, &head, &walk, broken)?),
+        None => None,
+    };
+    Ok(Slot { lock, layout, scan: walk, torn })
+}
+
+/// The log's name. A log without one is new: then there is neither a head nor a record.
+fn origin(
+    storage: &dyn Storage,
+    layout: &Layout,
+    head: Option<&Head>,
+    deployment: &str,
+) -> Result<Arc<str>, OpenError> {
+    let path = layout.origin();
+    match std::fs::read_to_string(&path) {
+        Ok(origin) => {
+            let origin = origin.trim_end_matches('\n');
+            check_name(origin)?;
+            match head {
+                Some(head) if head.origin == origin => Ok(origin.into()),
+                Some(head) => Err(head_lost(layout, &format!("that of the log `{}`", head.origin))),
+                None => Err(head_lost(layout, "missing")),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => name_anew(storage, layout, head, deployment),
+        Err(source) => Err(failed("read", &path)(source)),
+    }
+}
+
+fn name_anew(
+    storage: &dyn Storage,
+    layout: &Layout,
+    head: Option<&Head>,
+    deployment: &str,
+) -> Result<Arc<str>, OpenError> {
+    if let Some(head) = head.filter(|head| head.size > 0) {
+        let (dir, head_path) = (layout.dir.clone(), layout.head.clone());
+        return Err(OpenError::Shorter { dir, head: head_path, size: 0, remembered: head.size });
+    }
+    let segments = layout.segments().map_err(failed("read", &layout.dir))?;
+    if let Some((_, segment)) =
+        segments.into_iter().find(|(_, path)| path.metadata().is_ok_and(|m| m.len() > 0))
+    {
+        let source = io::Error::other(
+            "there are records, but the file `origin` with the log's name is missing; restore it",
+        );
+        return Err(failed("continue", &segment)(source));
+    }
+    let path = layout.origin();
+    let replica: [u8; 8] = random().map_err(failed("name", &path))?;
+    let origin = format!("{deployment}/{}", to_hex(&replica));
+    let head = Head { bytes: 0, leaf: LeafHash::ZERO, origin: origin.clone(), size: 0 };
+    crate::head::HeadFile::open(storage, &layout.head, &head).map_err(failed("write", &layout.head))?;
+    let line = format!("{origin}\n");
+    replace(storage, &path, line.as_bytes(), 0o640).map_err(failed("write", &path))?;
+    storage.sync_dir(layout.dir.parent().unwrap_or(&layout.dir)).map_err(failed("flush", &layout.dir))?;
+    Ok(origin.into())
+}
+
+fn check_head(
+    layout: &Layout,
+    head: &Head,
+    walk: &Scan,
+    remembered: Option<LeafHash>,
+) -> Result<(), OpenError> {
+    let (dir, head_path) = (layout.dir.clone(), layout.head.clone());
+    let size = walk.chain.size();
+    match remembered {
+        Some(leaf) if leaf != head.leaf => {
+            Err(OpenError::Rewritten { dir, head: head_path, index: head.size.saturating_sub(1) })
+        }
+        None if walk.broken.is_none() && size < head.size => {
+            Err(OpenError::Shorter { dir, head: head_path, size, remembered: head.size })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what follows the good records may be cut off.
+fn judge(layout: &Layout, head: &Head, walk: &Scan, broken: &Broken) -> Result<Torn, OpenError> {
+    let dir = layout.dir.clone();
+    if !broken.torn {
+        return Err(OpenError::Damaged { dir, fault: broken.fault.clone() });
+    }
+    let size = walk.chain.size();
+    if size < head.size {
+        return Err(OpenError::Shorter { dir, head: layout.head.clone(), size, remembered: head.size });
+    }
+    let path = &broken.fault.segment;
+    let offset = usize::try_from(broken.fault.offset).unwrap_or(usize::MAX);
+    let content = std::fs::read(path).map_err(failed("read", path))?;
+    let cut = content.get(offset..).unwrap_or_default();
+    Ok(Torn { bytes: cut.len() as u64, sha256: to_hex(&Sha256::digest(cut)) })
+}
+
+fn head_lost(layout: &Layout, what: &str) -> OpenError {
+    OpenError::HeadLost { head: layout.head.clone(), dir: layout.dir.clone(), what: what.to_owned() }
+}
+
+fn check_name(origin: &str) -> Result<(), OpenError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/".contains(&byte);
+    match !origin.is_empty() && origin.len() <= ORIGIN_BYTES_MAX && origin.bytes().all(fits) {
+        true => Ok(()),
+        false => Err(OpenError::Origin { origin: origin.chars().take(ORIGIN_BYTES_MAX).collect() }),
+    }
+}
+
+pub(crate) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io { doing, path: path.to_owned(), source }
+}

@@ -1,0 +1,310 @@
+//! Whether a log can be believed, in three separate verdicts.
+//!
+//! *Integrity*: every record is whole, in its place and cites the one before it. *Completeness*: the log
+//! reaches as far as its head remembers. *Anchoring*: somebody outside remembers it too. Needs no lock and
+//! no writer; works on a copy and on a log that is being written. It says what it did not check.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::head::Head;
+use crate::layout::Layout;
+use crate::leaf::LeafHash;
+use crate::line::{Depth, Good};
+use crate::scan::{Fault, Scan, scan};
+
+/// How to verify.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// Where the heads are; `HOME/head` if not given.
+    pub head_dir: Option<PathBuf>,
+    /// What somebody outside remembers: receipts, or records copied elsewhere.
+    pub known: Vec<Known>,
+}
+
+/// A record that somebody outside remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// Which log.
+    pub origin: String,
+    /// Which record, counted from 0.
+    pub index: u64,
+    /// Its leaf hash.
+    pub leaf: LeafHash,
+}
+
+/// What became of one question, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", content = "why", rename_all = "lowercase")]
+pub enum Verdict {
+    /// Checked, and it holds.
+    Holds(String),
+    /// Checked, and it does not.
+    Fails(String),
+    /// Cannot be checked with what is here.
+    Unknown(String),
+}
+
+impl Verdict {
+    /// Whether it was checked and does not hold.
+    pub fn fails(&self) -> bool {
+        matches!(self, Self::Fails(_))
+    }
+
+    /// Whether it was checked and holds.
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::Holds(_))
+    }
+
+    /// The reason.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Holds(why) | Self::Fails(why) | Self::Unknown(why) => why,
+        }
+    }
+}
+
+/// The verdicts on all logs that were looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// One a log, by slot.
+    pub logs: Vec<LogReport>,
+    /// What is remembered of logs that are not here.
+    pub missing: Vec<Known>,
+}
+
+impl Report {
+    /// Whether nothing that was checked fails.
+    pub fn is_ok(&self) -> bool {
+        self.missing.is_empty() && self.logs.iter().all(LogReport::is_ok)
+    }
+}
+
+/// The verdicts on one log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogReport {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its name, if it has one.
+    pub origin: String,
+    /// Good records, counted up to the first fault.
+    pub size: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The last good record's leaf hash.
+    pub leaf: LeafHash,
+    /// The time of the first record, and of the last good one.
+    pub times: Option<(Timestamp, Timestamp)>,
+    /// Every record is whole and in its place.
+    pub integrity: Verdict,
+    /// Nothing is missing at the end.
+    pub completeness: Verdict,
+    /// Somebody outside remembers the same.
+    pub anchoring: Verdict,
+    /// The first bad record.
+    pub fault: Option<Fault>,
+    /// What is worth knowing and no fault.
+    pub notes: Vec<String>,
+}
+
+impl LogReport {
+    /// Whether nothing that was checked fails.
+    pub fn is_ok(&self) -> bool {
+        ![&self.integrity, &self.completeness, &self.anchoring].into_iter().any(Verdict::fails)
+    }
+}
+
+/// Why nothing could be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no log.
+    #[error("there is no log in `{}`; name a data directory, or a folder `log/<slot>` in it", path.display())]
+    NoLog {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read the log in `{}`: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Verifies all logs of a data directory, or the one log whose folder is given.
+pub fn verify(path: &Path, options: &VerifyOptions) -> Result<Report, VerifyError> {
+    let io = |source| VerifyError::Io { path: path.to_owned(), source };
+    let layouts = Layout::find(path, options.head_dir.as_deref()).map_err(io)?;
+    if layouts.is_empty() {
+        return Err(VerifyError::NoLog { path: path.to_owned() });
+    }
+    let logs: Result<Vec<_>, _> = layouts
+        .iter()
+        .map(|layout| {
+            verify_log(layout, &options.known)
+                .map_err(|source| VerifyError::Io { path: layout.dir.clone(), source })
+        })
+        .collect();
+    let logs = logs?;
+    let is_here = |known: &Known| logs.iter().any(|log| log.origin == known.origin);
+    let missing = options.known.iter().filter(|known| !is_here(known)).cloned().collect();
+    Ok(Report { logs, missing })
+}
+
+/// What the walk over the records looked for besides.
+#[derive(Default)]
+struct Seen {
+    times: Option<(Timestamp, Timestamp)>,
+    /// The leaf hash of the record that the head names.
+    head_leaf: Option<LeafHash>,
+    /// Known records that are there as remembered.
+    matched: u64,
+    /// The first one that is not.
+    unlike: Option<u64>,
+}
+
+fn verify_log(layout: &Layout, known: &[Known]) -> io::Result<LogReport> {
+    let head = Head::read(&layout.head);
+    let head = match head {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
+        head => Ok(head?),
+    };
+    let head_now = head.as_ref().ok().and_then(Option::as_ref);
+    let Some(origin) = origin(layout)? else {
+        return Ok(without_name(layout, head_now));
+    };
+    let known: Vec<_> = known.iter().filter(|known| known.origin == *origin).collect();
+    let mut seen = Seen::default();
+    let walk = scan(layout, origin, head_now, Depth::Whole, &mut |_, index, good| {
+        seen.look(index, good, head_now, &known);
+    })?;
+    let mut notes = Vec::new();
+    let live =
+        walk.broken.as_ref().filter(|b| b.torn && head_now.is_some_and(|h| h.size <= walk.chain.size()));
+    if let Some(broken) = live {
+        notes.push(format!(
+            "behind the last record there is one that is not written to its end: it is being written, or was \
+             torn by a power cut and will be cut off at the next start ({})",
+            broken.fault
+        ));
+    }
+    let fault = walk.broken.as_ref().filter(|_| live.is_none()).map(|broken| broken.fault.clone());
+    Ok(LogReport {
+        dir: layout.dir.clone(),
+        origin: walk.chain.origin().to_string(),
+        size: walk.chain.size(),
+        bytes: walk.bytes,
+        leaf: walk.chain.leaf(),
+        times: seen.times,
+        integrity: integrity(&walk, fault.as_ref()),
+        completeness: completeness(&walk, &head, seen.head_leaf),
+        anchoring: anchoring(&known, &seen),
+        fault,
+        notes,
+    })
+}
+
+impl Seen {
+    fn look(&mut self, index: u64, good: Good, head: Option<&Head>, known: &[&Known]) {
+        let first = self.times.map_or(good.time, |(first, _)| first);
+        self.times = Some((first, good.time));
+        if head.is_some_and(|head| head.size == index + 1) {
+            self.head_leaf = Some(good.leaf);
+        }
+        for known in known.iter().filter(|known| known.index == index) {
+            match known.leaf == good.leaf {
+                true => self.matched += 1,
+                false => self.unlike = self.unlike.or(Some(index)),
+            }
+        }
+    }
+}
+
+fn integrity(walk: &Scan, fault: Option<&Fault>) -> Verdict {
+    match fault {
+        Some(fault) => Verdict::Fails(fault.to_string()),
+        None => Verdict::Holds(format!(
+            "{} records, each whole, in its place and citing the one before it",
+            walk.chain.size()
+        )),
+    }
+}
+
+fn completeness(walk: &Scan, head: &Result<Option<Head>, io::Error>, head_leaf: Option<LeafHash>) -> Verdict {
+    let size = walk.chain.size();
+    match head {
+        Err(error) => Verdict::Fails(format!("the head cannot be read: {error}")),
+        Ok(None) => Verdict::Unknown("there is no head: records may have been cut off at the end".to_owned()),
+        Ok(Some(head)) if head.origin != **walk.chain.origin() => {
+            Verdict::Fails(format!("the head is that of the log `{}`", head.origin))
+        }
+        Ok(Some(head)) if head.size > size => Verdict::Fails(format!(
+            "the head remembers {} records, only {size} good ones are here",
+            head.size
+        )),
+        Ok(Some(head)) if head.size > 0 && head_leaf != Some(head.leaf) => {
+            Verdict::Fails(format!("the head remembers another record {}", head.size - 1))
+        }
+        Ok(Some(head)) => Verdict::Holds(format!(
+            "the log reaches its head of {} records (whoever can rewrite the head too could still cut it)",
+            head.size
+        )),
+    }
+}
+
+fn anchoring(known: &[&Known], seen: &Seen) -> Verdict {
+    if let Some(index) = seen.unlike {
+        return Verdict::Fails(format!("record {index} is another than the one remembered outside"));
+    }
+    let total = known.len() as u64;
+    match (total, total.saturating_sub(seen.matched)) {
+        (0, _) => {
+            Verdict::Unknown("nothing was given that somebody outside remembers of this log".to_owned())
+        }
+        (_, 0) => Verdict::Holds(format!("{total} records are as remembered outside")),
+        (_, gone) => Verdict::Fails(format!("{gone} of {total} records remembered outside are not here")),
+    }
+}
+
+fn origin(layout: &Layout) -> io::Result<Option<Arc<str>>> {
+    match fs::read_to_string(layout.origin()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => Ok(Some(text?.trim_end_matches('\n').into())),
+    }
+}
+
+/// The report on a slot whose log was removed, or never finished being made.
+fn without_name(layout: &Layout, head: Option<&Head>) -> LogReport {
+    let remembered = head.map_or(0, |head| head.size);
+    let has_records = layout
+        .segments()
+        .is_ok_and(|found| found.iter().any(|(_, p)| p.metadata().is_ok_and(|m| m.len() > 0)));
+    let unnamed = "the file `origin` with the log's name is missing".to_owned();
+    LogReport {
+        dir: layout.dir.clone(),
+        origin: head.map(|head| head.origin.clone()).unwrap_or_default(),
+        size: 0,
+        bytes: 0,
+        leaf: LeafHash::ZERO,
+        times: None,
+        integrity: if has_records {
+            Verdict::Fails(unnamed)
+        } else {
+            Verdict::Holds("no records".to_owned())
+        },
+        completeness: match remembered {
+            0 => Verdict::Holds("the log has not begun".to_owned()),
+            size => Verdict::Fails(format!("the head remembers {size} records, none are here")),
+        },
+        anchoring: Verdict::Unknown("there is no log".to_owned()),
+        fault: None,
+        notes: Vec::new(),
+    }
+}
