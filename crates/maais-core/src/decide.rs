@@ -48,20 +48,16 @@ pub enum Limit {
 impl State {
     /// Whether that limit of a policy is exceeded.
     pub fn is_over(&self, limit: usize) -> bool {
-        self.exceeded
-            .iter()
-            .any(|e| e.limit == Limit::Policy(limit) || e.limit == Limit::Tracked)
+        self.exceeded.iter().any(|e| e.limit == Limit::Policy(limit) || e.limit == Limit::Tracked)
     }
 
     /// The values that mattered, for the record.
     pub fn to_json(&self, policies: &PolicySet) -> Value {
         let exceeded = self.exceeded.iter().map(|e| {
             let limit = match e.limit {
-                Limit::Policy(number) => policies
-                    .limits()
-                    .get(number)
-                    .map_or("", |spec| &spec.policy_id)
-                    .to_owned(),
+                Limit::Policy(number) => {
+                    policies.limits().get(number).map_or("", |spec| &spec.policy_id).to_owned()
+                }
                 Limit::Availability => "A.rate_limit".to_owned(),
                 Limit::Tracked => "A.tracked".to_owned(),
             };
@@ -114,14 +110,7 @@ fn policy_finding(matched: Option<Matched<'_>>, settings: &Settings) -> Finding 
     if !certain {
         message.push_str(" (part of the action cannot be understood for certain, and this rule restricts)");
     }
-    Finding::new(
-        rule.id.to_string(),
-        Source::Policy,
-        rule.effect,
-        rule.severity,
-        message,
-    )
-    .with_ids(&rule.ids)
+    Finding::new(rule.id.to_string(), Source::Policy, rule.effect, rule.severity, message).with_ids(&rule.ids)
 }
 
 /// What a person wrote for exactly this action: named checks are recorded, and do not count.

@@ -95,12 +95,8 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension, in the order of CIAA.
-    pub const ALL: [Self; 4] = [
-        Self::Confidentiality,
-        Self::Integrity,
-        Self::Availability,
-        Self::Accountability,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::Confidentiality, Self::Integrity, Self::Availability, Self::Accountability];
 
     /// `C`, `I`, `A` or `Acc`: the key in `ciaa_violations` and in `waives`.
     pub fn key(self) -> &'static str {
@@ -244,17 +240,8 @@ pub struct Decision {
 impl Decision {
     /// The decision that follows from findings: the strongest wins, silence denies.
     pub fn from_findings(mut findings: Vec<Finding>, timestamp: Timestamp) -> Self {
-        let effect = findings
-            .iter()
-            .map(Finding::counted_effect)
-            .max()
-            .unwrap_or(Effect::Deny);
-        findings.sort_by_key(|f| {
-            (
-                std::cmp::Reverse(f.counted_effect()),
-                std::cmp::Reverse(f.severity),
-            )
-        });
+        let effect = findings.iter().map(Finding::counted_effect).max().unwrap_or(Effect::Deny);
+        findings.sort_by_key(|f| (std::cmp::Reverse(f.counted_effect()), std::cmp::Reverse(f.severity)));
         let explanation = explain(effect, &findings);
         Self {
             effect,
@@ -288,9 +275,7 @@ impl Decision {
             if finding.counted_effect() == Effect::Allow {
                 continue;
             }
-            let entry = map
-                .entry(dimension.key())
-                .or_insert_with(|| Value::String(String::new()));
+            let entry = map.entry(dimension.key()).or_insert_with(|| Value::String(String::new()));
             if let Value::String(text) = entry {
                 if !text.is_empty() {
                     text.push_str("; ");
@@ -310,10 +295,7 @@ impl Decision {
         map.insert("effect".into(), self.effect.as_str().into());
         map.insert("explanation".into(), self.explanation.clone().into());
         let mut metadata = self.metadata.clone();
-        metadata.insert(
-            "findings".into(),
-            self.findings.iter().map(Finding::to_json).collect(),
-        );
+        metadata.insert("findings".into(), self.findings.iter().map(Finding::to_json).collect());
         map.insert("metadata".into(), Value::Object(metadata));
         map.insert("policy_id".into(), json!(self.policy_id));
         map.insert("timestamp".into(), self.timestamp.to_string().into());
@@ -331,9 +313,7 @@ fn explain(effect: Effect, findings: &[Finding]) -> String {
         Effect::Deny => "denied",
     };
     let mut text = String::from(verb);
-    let deciding = findings
-        .iter()
-        .filter(|f| f.counted_effect() == effect && !f.waived);
+    let deciding = findings.iter().filter(|f| f.counted_effect() == effect && !f.waived);
     for (i, finding) in deciding.take(REASONS_MAX).enumerate() {
         text.push_str(if i == 0 { ": " } else { "; also: " });
         text.push_str(&finding.message);
@@ -355,18 +335,12 @@ mod tests {
 
     fn finding(effect: Effect, waived: bool) -> Finding {
         let source = Source::Check(Dimension::Integrity);
-        Finding {
-            waived,
-            ..Finding::new("I.test", source, effect, Severity::Low, "a test")
-        }
+        Finding { waived, ..Finding::new("I.test", source, effect, Severity::Low, "a test") }
     }
 
     #[test]
     fn silence_denies() {
-        assert_eq!(
-            Decision::from_findings(vec![], Timestamp::UNIX_EPOCH).effect,
-            Effect::Deny
-        );
+        assert_eq!(Decision::from_findings(vec![], Timestamp::UNIX_EPOCH).effect, Effect::Deny);
     }
 
     #[test]

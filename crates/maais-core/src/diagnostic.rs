@@ -20,10 +20,7 @@ pub struct Source {
 impl Source {
     /// A named text.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-        }
+        Self { name: name.into(), text: text.into() }
     }
 
     /// Line and column, both from 1, of a byte offset; columns count characters.
@@ -85,21 +82,15 @@ impl Diagnostic {
             Level::Error => Title::ERROR,
             Level::Warning => Title::WARNING,
         };
-        let main = Snippet::source(&*self.source.text)
-            .path(&*self.source.name)
-            .annotation(
-                AnnotationKind::Primary
-                    .span(visible(&self.source.text, &self.span))
-                    .label(&self.label),
-            );
+        let main = Snippet::source(&*self.source.text).path(&*self.source.name).annotation(
+            AnnotationKind::Primary.span(visible(&self.source.text, &self.span)).label(&self.label),
+        );
         let mut group = Group::with_title(title.primary_title(&self.message)).element(main);
         if let Some((source, span, label)) = &self.related {
             group = group.element(
-                Snippet::source(&*source.text).path(&*source.name).annotation(
-                    AnnotationKind::Context
-                        .span(visible(&source.text, span))
-                        .label(label),
-                ),
+                Snippet::source(&*source.text)
+                    .path(&*source.name)
+                    .annotation(AnnotationKind::Context.span(visible(&source.text, span)).label(label)),
             );
         }
         if let Some(help) = &self.help {
@@ -150,11 +141,7 @@ fn visible(text: &str, span: &Range<usize>) -> Range<usize> {
     let shown = text.get(start..end).unwrap_or_default();
     let first_line = shown.find('\n').map_or(end, |newline| start + newline);
     let end = if first_line > start { first_line } else { end };
-    if end > start {
-        start..end
-    } else {
-        start..ceil(text, start + 1)
-    }
+    if end > start { start..end } else { start..ceil(text, start + 1) }
 }
 
 fn floor(text: &str, offset: usize) -> usize {

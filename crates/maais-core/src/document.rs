@@ -84,10 +84,9 @@ impl Node {
             Yaml::Float(value) => Value::from(*value),
             Yaml::Text(text) => Value::String(text.clone()),
             Yaml::List(items) => items.iter().map(Node::to_json).collect(),
-            Yaml::Map(entries) => entries
-                .iter()
-                .map(|(key, node)| (key.text.clone(), node.to_json()))
-                .collect(),
+            Yaml::Map(entries) => {
+                entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect()
+            }
         }
     }
 }
@@ -108,20 +107,13 @@ pub struct Document {
 /// be trusted) or all duplicate keys, tags and oversized parts.
 pub fn parse(source: &Source) -> Result<Document, Diagnostics> {
     if source.text.len() > BYTES_MAX {
-        let message = format!(
-            "the document has {} bytes, but at most {BYTES_MAX} are read",
-            source.text.len()
-        );
+        let message =
+            format!("the document has {} bytes, but at most {BYTES_MAX} are read", source.text.len());
         return Err(Diagnostics(vec![error(source, 0..1, message, "too long", None)]));
     }
     let repaired = repair::repair(source)?;
-    let mut builder = Builder {
-        source,
-        repaired: &repaired,
-        problems: Vec::new(),
-        anchors: Vec::new(),
-        nodes: 0,
-    };
+    let mut builder =
+        Builder { source, repaired: &repaired, problems: Vec::new(), anchors: Vec::new(), nodes: 0 };
     let root = builder.document().map_err(|first| {
         let mut all = std::mem::take(&mut builder.problems);
         all.push(*first);
@@ -130,10 +122,7 @@ pub fn parse(source: &Source) -> Result<Document, Diagnostics> {
     if !builder.problems.is_empty() {
         return Err(Diagnostics(builder.problems));
     }
-    Ok(Document {
-        root,
-        warnings: repaired.warnings,
-    })
+    Ok(Document { root, warnings: repaired.warnings })
 }
 
 fn error(
@@ -186,10 +175,7 @@ impl<'a> Builder<'a> {
                 event => root = Some(self.node(&mut events, event, span, 0)?),
             }
         }
-        Ok(root.unwrap_or(Node {
-            span: 0..0,
-            value: Yaml::Null,
-        }))
+        Ok(root.unwrap_or(Node { span: 0..0, value: Yaml::Null }))
     }
 
     /// The next event that is no comment, its span mapped back to what the author wrote.
@@ -203,9 +189,7 @@ impl<'a> Builder<'a> {
                     return Ok(Some((event, self.repaired.original(range))));
                 }
                 Some(Err(scan)) => {
-                    let at = self
-                        .repaired
-                        .original_offset(scan.marker().byte_offset().unwrap_or(0));
+                    let at = self.repaired.original_offset(scan.marker().byte_offset().unwrap_or(0));
                     let message = format!("this is not YAML: {}", scan.info());
                     let help = "check indentation, quotes and colons on this line and the one before";
                     return Err(self.fault(at..at + 1, message, "here", help));
@@ -230,10 +214,7 @@ impl<'a> Builder<'a> {
         self.refuse_tag(&event, &span);
         let anchor = event.anchor_id().unwrap_or(0);
         let node = match event {
-            Event::Scalar(text, style, ..) => Node {
-                span,
-                value: scalar(&text, style),
-            },
+            Event::Scalar(text, style, ..) => Node { span, value: scalar(&text, style) },
             Event::SequenceStart(..) => self.list(events, span, depth)?,
             Event::MappingStart(..) => self.map(events, span, depth)?,
             Event::Alias(id) => return self.alias(id, span),
@@ -256,10 +237,7 @@ impl<'a> Builder<'a> {
         let mut items = Vec::new();
         while let Some((event, at)) = self.next(events)? {
             if matches!(event, Event::SequenceEnd) {
-                return Ok(Node {
-                    span: span.start..at.end.max(span.start),
-                    value: Yaml::List(items),
-                });
+                return Ok(Node { span: span.start..at.end.max(span.start), value: Yaml::List(items) });
             }
             items.push(self.node(events, event, at, depth + 1)?);
         }
@@ -270,10 +248,7 @@ impl<'a> Builder<'a> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         while let Some((event, at)) = self.next(events)? {
             if matches!(event, Event::MappingEnd) {
-                return Ok(Node {
-                    span: span.start..at.end.max(span.start),
-                    value: Yaml::Map(entries),
-                });
+                return Ok(Node { span: span.start..at.end.max(span.start), value: Yaml::Map(entries) });
             }
             let Event::Scalar(text, ..) = &event else {
                 return Err(self.fault(
@@ -283,10 +258,7 @@ impl<'a> Builder<'a> {
                     "write the key as plain text",
                 ));
             };
-            let key = Key {
-                span: at,
-                text: text.to_string(),
-            };
+            let key = Key { span: at, text: text.to_string() };
             self.refuse_tag(&event, &key.span);
             self.refuse_duplicate(&entries, &key);
             let Some((event, at)) = self.next(events)? else {
@@ -307,10 +279,7 @@ impl<'a> Builder<'a> {
                 "define it before its use",
             ));
         };
-        let node = Node {
-            span,
-            value: node.value.clone(),
-        };
+        let node = Node { span, value: node.value.clone() };
         self.nodes += count(&node);
         Ok(node)
     }
@@ -318,13 +287,7 @@ impl<'a> Builder<'a> {
     fn refuse_tag(&mut self, event: &Event<'_>, span: &Range<usize>) {
         if let Some(tag) = event.tag() {
             let message = format!("the tag `{}` is not understood", tag.original());
-            self.problems.push(error(
-                self.source,
-                span.clone(),
-                message,
-                "tagged",
-                Some("remove the tag"),
-            ));
+            self.problems.push(error(self.source, span.clone(), message, "tagged", Some("remove the tag")));
         }
     }
 
@@ -452,18 +415,9 @@ mod tests {
         let warning = &document.warnings[0];
         assert_eq!(warning.place(), "t.yaml:2:4");
         assert_eq!(warning.underlined(), "\"x\\.y\\bz\\\\d\"");
-        assert!(
-            warning.help.as_ref().unwrap().contains("'x\\.y\\bz\\d'"),
-            "{warning:?}"
-        );
-        let Yaml::Map(entries) = &document.root.value else {
-            panic!()
-        };
-        assert_eq!(
-            entries[2].0.span,
-            25..26,
-            "places after the mended text are the author's"
-        );
+        assert!(warning.help.as_ref().unwrap().contains("'x\\.y\\bz\\d'"), "{warning:?}");
+        let Yaml::Map(entries) = &document.root.value else { panic!() };
+        assert_eq!(entries[2].0.span, 25..26, "places after the mended text are the author's");
     }
 
     proptest::proptest! {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::detect::{self, Hit};
+use crate::detect::{self, Hit, Kind};
 use crate::request::{ActionRequest, ActionType};
 use crate::view::path::{self, PathOutcome};
 use crate::view::url::{self, UrlOutcome};
@@ -75,6 +75,18 @@ pub struct SensitiveFact {
     pub place: String,
     /// What was found there.
     pub hits: Arc<[Hit]>,
+}
+
+impl SensitiveFact {
+    /// Whether something there is sensitive on its own; an e-mail address or a phone number is not.
+    pub fn is_strong(&self) -> bool {
+        self.hits.iter().any(|hit| is_strong(hit.kind))
+    }
+}
+
+/// Whether that kind is sensitive on its own.
+pub fn is_strong(kind: Kind) -> bool {
+    !matches!(kind, Kind::Email | Kind::Phone)
 }
 
 /// The facts of one action.
@@ -152,11 +164,7 @@ impl<'a> Facts<'a> {
         let target = self.request.target().as_str();
         let mut found = Vec::new();
         if let Some(outcome) = url::find(target) {
-            found.push(UrlFact {
-                place: "/target".into(),
-                given: target.into(),
-                outcome,
-            });
+            found.push(UrlFact { place: "/target".into(), given: target.into(), outcome });
         }
         for leaf in self.leaves() {
             let outcome = match names_a_url(leaf.name) {
@@ -172,21 +180,14 @@ impl<'a> Facts<'a> {
                 });
                 break;
             }
-            found.push(UrlFact {
-                place: self.place(leaf),
-                given: leaf.text.to_string(),
-                outcome,
-            });
+            found.push(UrlFact { place: self.place(leaf), given: leaf.text.to_string(), outcome });
         }
         found
     }
 
     fn find_paths(&self) -> Vec<PathFact> {
         let target = self.request.target().as_str();
-        let file_action = matches!(
-            self.request.action_type(),
-            ActionType::FileRead | ActionType::FileWrite
-        );
+        let file_action = matches!(self.request.action_type(), ActionType::FileRead | ActionType::FileWrite);
         let mut found = Vec::new();
         if path::looks_like_path(target) || (file_action && target.contains('.')) {
             found.push(PathFact {
@@ -203,19 +204,11 @@ impl<'a> Facts<'a> {
             }
             if found.len() >= PATHS_MAX {
                 let outcome = PathOutcome::Unparseable("more paths than are looked at");
-                found.push(PathFact {
-                    place: self.place(leaf),
-                    given: String::new(),
-                    outcome,
-                });
+                found.push(PathFact { place: self.place(leaf), given: String::new(), outcome });
                 break;
             }
             let outcome = path::normalise(&leaf.text);
-            found.push(PathFact {
-                place: self.place(leaf),
-                given: leaf.text.to_string(),
-                outcome,
-            });
+            found.push(PathFact { place: self.place(leaf), given: leaf.text.to_string(), outcome });
         }
         found
     }
@@ -229,11 +222,7 @@ impl<'a> Facts<'a> {
             }
         };
         note(&|| "/target".into(), "target", self.request.target().as_str());
-        note(
-            &|| "/declared_goal".into(),
-            "declared_goal",
-            self.request.declared_goal(),
-        );
+        note(&|| "/declared_goal".into(), "declared_goal", self.request.declared_goal());
         for leaf in self.leaves() {
             note(&|| self.place(leaf), leaf.name, &leaf.text);
         }
@@ -251,17 +240,9 @@ impl<'a> Leaves<'a> {
         let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.places.push((step, Some(parent)));
         match value {
-            Value::String(text) => self.list.push(Leaf {
-                name,
-                text: Cow::Borrowed(text),
-                place,
-            }),
+            Value::String(text) => self.list.push(Leaf { name, text: Cow::Borrowed(text), place }),
             Value::Number(number) => {
-                self.list.push(Leaf {
-                    name,
-                    text: Cow::Owned(number.to_string()),
-                    place,
-                });
+                self.list.push(Leaf { name, text: Cow::Owned(number.to_string()), place });
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
@@ -284,18 +265,14 @@ impl<'a> Leaves<'a> {
             steps.push(step.replace('~', "~0").replace('/', "~1"));
             at = *parent;
         }
-        steps
-            .iter()
-            .rev()
-            .fold(String::new(), |path, step| path + "/" + step)
+        steps.iter().rev().fold(String::new(), |path, step| path + "/" + step)
     }
 }
 
 /// Names under which tools take a URL.
 fn names_a_url(name: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "url", "uri", "href", "endpoint", "webhook", "host", "hostname", "domain", "base_url", "callback",
-    ];
+    const WORDS: [&str; 10] =
+        ["url", "uri", "href", "endpoint", "webhook", "host", "hostname", "domain", "base_url", "callback"];
     const ENDINGS: [&str; 6] = ["_url", "_uri", "url", "_host", "_endpoint", "_webhook"];
     let name = name.to_ascii_lowercase();
     WORDS.contains(&name.as_str()) || ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -328,10 +305,7 @@ mod tests {
     use crate::request::Defaults;
 
     fn request(value: Value) -> ActionRequest {
-        let defaults = Defaults {
-            action_id: "a".into(),
-            timestamp: jiff::Timestamp::UNIX_EPOCH,
-        };
+        let defaults = Defaults { action_id: "a".into(), timestamp: jiff::Timestamp::UNIX_EPOCH };
         ActionRequest::from_value(value, defaults).unwrap()
     }
 
@@ -353,9 +327,6 @@ mod tests {
             request(json!({"agent_id":"a","action_type":"tool_call","target":"t","parameters":{"u":urls}}));
         let facts = Facts::new(&request, &NoMemo);
         assert_eq!(facts.urls().len(), URLS_MAX + 1);
-        assert!(matches!(
-            facts.urls().last().unwrap().outcome,
-            UrlOutcome::Unparseable(_)
-        ));
+        assert!(matches!(facts.urls().last().unwrap().outcome, UrlOutcome::Unparseable(_)));
     }
 }

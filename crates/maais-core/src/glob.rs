@@ -110,11 +110,7 @@ impl Glob {
             prefix.push(*c);
             rest.next();
         }
-        Self {
-            text: pattern.to_owned(),
-            prefix,
-            rest: rest.collect(),
-        }
+        Self { text: pattern.to_owned(), prefix, rest: rest.collect() }
     }
 
     /// Whether the whole of `text` matches.

@@ -57,17 +57,14 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     }
     let values = Cell::new(0);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Strict {
-        depth: 0,
-        values: &values,
-    }
-    .deserialize(&mut reader)
-    .and_then(|value| reader.end().map(|()| value))
-    .map_err(|error| JsonError::Syntax {
-        message: without_place(&error.to_string()),
-        line: error.line(),
-        column: error.column(),
-    })
+    Strict { depth: 0, values: &values }
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| JsonError::Syntax {
+            message: without_place(&error.to_string()),
+            line: error.line(),
+            column: error.column(),
+        })
 }
 
 /// The limits of [`parse`], for a value that was built in memory.
@@ -120,19 +117,12 @@ impl Size {
 }
 
 fn within(what: &'static str, found: usize, max: usize) -> Result<(), JsonError> {
-    if found > max {
-        Err(JsonError::Limit { what, found, max })
-    } else {
-        Ok(())
-    }
+    if found > max { Err(JsonError::Limit { what, found, max }) } else { Ok(()) }
 }
 
 /// serde_json ends its messages with a place that we give in fields of our own.
 fn without_place(message: &str) -> String {
-    message
-        .rsplit_once(" at line ")
-        .map_or(message, |(head, _)| head)
-        .to_owned()
+    message.rsplit_once(" at line ").map_or(message, |(head, _)| head).to_owned()
 }
 
 #[derive(Clone, Copy)]
@@ -146,10 +136,7 @@ impl Strict<'_> {
         if self.depth >= DEPTH_MAX {
             return Err(E::custom(format_args!("nested deeper than {DEPTH_MAX} levels")));
         }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self
-        })
+        Ok(Self { depth: self.depth + 1, ..self })
     }
 }
 
@@ -189,9 +176,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("not a finite number"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -251,10 +236,7 @@ mod tests {
         assert!(parse(list(VALUES_MAX).as_bytes()).is_err());
         let text = |n: usize| format!("\"{}\"", "x".repeat(n - 2));
         assert!(parse(text(BYTES_MAX).as_bytes()).is_ok());
-        assert!(matches!(
-            parse(text(BYTES_MAX + 1).as_bytes()),
-            Err(JsonError::TooLong { .. })
-        ));
+        assert!(matches!(parse(text(BYTES_MAX + 1).as_bytes()), Err(JsonError::TooLong { .. })));
     }
 
     #[test]
@@ -264,23 +246,11 @@ mod tests {
             deep = Value::Array(vec![deep]);
         }
         let map = Map::from_iter([("a".to_owned(), deep)]);
-        assert!(matches!(
-            check_limits(&map),
-            Err(JsonError::Limit {
-                what: "levels of nesting",
-                ..
-            })
-        ));
+        assert!(matches!(check_limits(&map), Err(JsonError::Limit { what: "levels of nesting", .. })));
         let long = Map::from_iter([("a".to_owned(), Value::String("x".repeat(BYTES_MAX)))]);
-        assert!(matches!(
-            check_limits(&long),
-            Err(JsonError::Limit { what: "bytes", .. })
-        ));
+        assert!(matches!(check_limits(&long), Err(JsonError::Limit { what: "bytes", .. })));
         let wide = Map::from_iter([("a".to_owned(), Value::Array(vec![Value::Null; VALUES_MAX]))]);
-        assert!(matches!(
-            check_limits(&wide),
-            Err(JsonError::Limit { what: "values", .. })
-        ));
+        assert!(matches!(check_limits(&wide), Err(JsonError::Limit { what: "values", .. })));
     }
 
     #[test]

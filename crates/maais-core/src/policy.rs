@@ -31,22 +31,21 @@ pub struct Loaded {
 /// Everything that is wrong in any of the documents, at once; then nothing is loaded.
 pub fn load(sources: &[Source]) -> Result<Loaded, Diagnostics> {
     let mut sources: Vec<&Source> = sources.iter().collect();
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    sources.sort_by(|a, b| (&a.name, &a.text).cmp(&(&b.name, &b.text)));
     let mut problems = Vec::new();
     let mut policies = Vec::new();
+    let mut ids = Vec::new();
     for source in sources {
-        let (parsed, found) = parse::parse(source);
-        policies.extend(parsed);
-        problems.extend(found);
+        let parsed = parse::parse(source);
+        policies.extend(parsed.policies);
+        ids.extend(parsed.ids.into_iter().map(|id| (source, id)));
+        problems.extend(parsed.problems);
     }
-    parse::refuse_duplicate_ids(&policies, &mut problems);
+    parse::refuse_duplicate_ids(&ids, &mut problems);
     let set = compile::compile(policies, &mut problems);
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.level));
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Diagnostics(problems));
     }
-    Ok(Loaded {
-        policies: set,
-        warnings: Diagnostics(problems),
-    })
+    Ok(Loaded { policies: set, warnings: Diagnostics(problems) })
 }

@@ -21,23 +21,9 @@ pub const GOAL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a session's, tenant's or call's id in the context.
 pub const CONTEXT_ID_BYTES_MAX: usize = 256;
 
-const FIELDS: [&str; 8] = [
-    "agent_id",
-    "action_type",
-    "target",
-    "parameters",
-    "declared_goal",
-    "action_id",
-    "timestamp",
-    "context",
-];
-const CONTEXT_IDS: [&str; 5] = [
-    "session_id",
-    "parent_action_id",
-    "tenant_id",
-    "framework",
-    "tool_call_id",
-];
+const FIELDS: [&str; 8] =
+    ["agent_id", "action_type", "target", "parameters", "declared_goal", "action_id", "timestamp", "context"];
+const CONTEXT_IDS: [&str; 5] = ["session_id", "parent_action_id", "tenant_id", "framework", "tool_call_id"];
 
 /// The eight kinds of action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -310,17 +296,12 @@ impl ActionRequest {
         let mut map = match value {
             Value::Object(map) => map,
             other => {
-                return Err(RequestError::NotAnObject {
-                    found: type_name(&other),
-                });
+                return Err(RequestError::NotAnObject { found: type_name(&other) });
             }
         };
         if let Some(field) = map.keys().find(|key| !FIELDS.contains(&key.as_str())) {
             let suggestion = did_you_mean(field, FIELDS);
-            return Err(RequestError::UnknownField {
-                field: field.clone(),
-                suggestion,
-            });
+            return Err(RequestError::UnknownField { field: field.clone(), suggestion });
         }
         let action_type =
             text(&mut map, "action_type")?.ok_or(RequestError::Missing { field: "action_type" })?;
@@ -508,17 +489,11 @@ fn object(map: &mut Map<String, Value>, field: &'static str) -> Result<Map<Strin
 }
 
 fn wrong_type(field: &str, expected: &'static str, found: &Value) -> RequestError {
-    RequestError::WrongType {
-        field: field.to_owned(),
-        expected,
-        found: type_name(found),
-    }
+    RequestError::WrongType { field: field.to_owned(), expected, found: type_name(found) }
 }
 
 fn parse_timestamp(found: String) -> Result<Timestamp, RequestError> {
-    found.parse().map_err(|_| RequestError::Timestamp {
-        found: found.chars().take(64).collect(),
-    })
+    found.parse().map_err(|_| RequestError::Timestamp { found: found.chars().take(64).collect() })
 }
 
 fn check_context(context: &Map<String, Value>) -> Result<(), RequestError> {
@@ -534,21 +509,14 @@ fn check_context(context: &Map<String, Value>) -> Result<(), RequestError> {
 
 fn check_length(field: &str, text: &str, max: usize) -> Result<(), RequestError> {
     if text.len() > max {
-        return Err(RequestError::TooLong {
-            field: field.to_owned(),
-            bytes: text.len(),
-            max,
-        });
+        return Err(RequestError::TooLong { field: field.to_owned(), bytes: text.len(), max });
     }
     Ok(())
 }
 
 fn check_name(field: &str, text: &str, max: usize) -> Result<(), RequestError> {
     if text.trim().is_empty() {
-        let field = FIELDS
-            .into_iter()
-            .find(|known| *known == field)
-            .unwrap_or("context");
+        let field = FIELDS.into_iter().find(|known| *known == field).unwrap_or("context");
         return Err(RequestError::Empty { field });
     }
     check_length(field, text, max)?;
@@ -568,10 +536,7 @@ mod tests {
     use super::*;
 
     fn defaults() -> Defaults {
-        Defaults {
-            action_id: "a-1".into(),
-            timestamp: Timestamp::UNIX_EPOCH,
-        }
+        Defaults { action_id: "a-1".into(), timestamp: Timestamp::UNIX_EPOCH }
     }
 
     fn read(value: Value) -> Result<ActionRequest, RequestError> {
@@ -616,18 +581,9 @@ mod tests {
     #[test]
     fn what_is_no_request_keeps_its_digest_and_what_it_claims() {
         let bytes = br#"{"agent_id":"a","action_type":"nope","target":"t"}"#;
-        let Attempt::Malformed(malformed) = Attempt::from_json(bytes, defaults()) else {
-            panic!("accepted")
-        };
+        let Attempt::Malformed(malformed) = Attempt::from_json(bytes, defaults()) else { panic!("accepted") };
         assert_eq!(malformed.claims.get("agent_id"), Some(&json!("a")));
-        assert_eq!(
-            malformed
-                .claims
-                .get("sha256")
-                .and_then(Value::as_str)
-                .map(str::len),
-            Some(64)
-        );
+        assert_eq!(malformed.claims.get("sha256").and_then(Value::as_str).map(str::len), Some(64));
     }
 
     #[test]

@@ -60,9 +60,7 @@ impl Default for Settings {
             default_decision: Effect::Deny,
             owners: Vec::new(),
             default_owner: Some("system_admin".to_owned()),
-            confidentiality: Confidentiality {
-                allowed_hosts: Vec::new(),
-            },
+            confidentiality: Confidentiality { allowed_hosts: Vec::new() },
             integrity: Integrity::default(),
             availability: Availability::default(),
         }
@@ -82,10 +80,7 @@ impl Default for Integrity {
             "pty.spawn",
             "sudo",
         ];
-        Self {
-            dangerous_tools: tools.map(str::to_owned).to_vec(),
-            protected_paths: Vec::new(),
-        }
+        Self { dangerous_tools: tools.map(str::to_owned).to_vec(), protected_paths: Vec::new() }
     }
 }
 
@@ -119,9 +114,7 @@ impl Settings {
     pub fn owner_of(&self, agent: &str) -> Option<&str> {
         let exact = self.owners.iter().find(|(glob, _)| glob.as_str() == agent);
         let named = exact.or_else(|| self.owners.iter().find(|(glob, _)| glob.matches(agent)));
-        named
-            .map(|(_, owner)| owner.as_str())
-            .or(self.default_owner.as_deref())
+        named.map(|(_, owner)| owner.as_str()).or(self.default_owner.as_deref())
     }
 }
 
@@ -163,19 +156,12 @@ pub fn parse(source: &Source) -> Result<Loaded, Diagnostics> {
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Diagnostics(problems));
     }
-    Ok(Loaded {
-        settings,
-        warnings: Diagnostics(problems),
-    })
+    Ok(Loaded { settings, warnings: Diagnostics(problems) })
 }
 
 fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
     if let Some(node) = fields.field("policies") {
-        settings.policies = reader
-            .texts(node, "policies")
-            .into_iter()
-            .map(|(text, _)| text)
-            .collect();
+        settings.policies = reader.texts(node, "policies").into_iter().map(|(text, _)| text).collect();
     }
     if let Some(node) = fields.field("default_decision") {
         default_decision(reader, node, settings);
@@ -210,12 +196,7 @@ fn default_decision(reader: &mut Reader<'_>, node: &Node, settings: &mut Setting
         Some(effect) => settings.default_decision = effect,
         None => {
             let help = "one of `ALLOW`, `DENY`, `REQUIRE_APPROVAL`".to_owned();
-            reader.error(
-                &node.span,
-                format!("unknown effect `{text}`"),
-                "no effect",
-                Some(help),
-            );
+            reader.error(&node.span, format!("unknown effect `{text}`"), "no effect", Some(help));
         }
     }
 }
@@ -240,11 +221,7 @@ fn integrity(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
     if let Some(node) = fields.field_or_null("dangerous_tools") {
         settings.integrity.dangerous_tools = match node.value {
             Yaml::Null => Vec::new(),
-            _ => reader
-                .texts(node, "dangerous_tools")
-                .into_iter()
-                .map(|(text, _)| text)
-                .collect(),
+            _ => reader.texts(node, "dangerous_tools").into_iter().map(|(text, _)| text).collect(),
         };
     }
     if let Some(node) = fields.field("protected_paths") {
@@ -259,19 +236,11 @@ fn availability(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
     let Some(limits) = fields.field("max_per_minute") else {
         return;
     };
-    let names: Vec<&str> = ActionType::ALL
-        .iter()
-        .map(|kind| kind.as_str())
-        .chain(["default"])
-        .collect();
+    let names: Vec<&str> = ActionType::ALL.iter().map(|kind| kind.as_str()).chain(["default"]).collect();
     let Some(fields) = reader.map(limits, "max_per_minute", &names) else {
         return;
     };
-    let mut limit = |name: &str| {
-        fields
-            .field(name)
-            .and_then(|node| reader.int(node, name, 0..=1_000_000))
-    };
+    let mut limit = |name: &str| fields.field(name).and_then(|node| reader.int(node, name, 0..=1_000_000));
     let default = limit("default").and_then(|max| u32::try_from(max).ok());
     let defaults = Availability::default();
     for kind in ActionType::ALL {
@@ -291,22 +260,14 @@ type MakeGlob = fn(&str) -> Result<Glob, crate::glob::GlobError>;
 
 fn globs(reader: &mut Reader<'_>, node: &Node, name: &str, make: MakeGlob) -> Vec<Glob> {
     let texts = reader.texts(node, name);
-    texts
-        .iter()
-        .filter_map(|(text, span)| glob(reader, text, span, make))
-        .collect()
+    texts.iter().filter_map(|(text, span)| glob(reader, text, span, make)).collect()
 }
 
 fn glob(reader: &mut Reader<'_>, text: &str, span: &Range<usize>, make: MakeGlob) -> Option<Glob> {
     match make(text) {
         Ok(glob) => Some(glob),
         Err(error) => {
-            reader.error(
-                span,
-                format!("this glob is not understood: {error}"),
-                "here",
-                None,
-            );
+            reader.error(span, format!("this glob is not understood: {error}"), "here", None);
             None
         }
     }
@@ -346,9 +307,6 @@ mod tests {
             read("polices: [x]\navailability: {max_per_minute: {databse_query: 1, tool_call: many}}")
                 .unwrap_err();
         assert_eq!(problems.0.len(), 3, "{problems}");
-        assert!(
-            problems.to_string().contains("did you mean `policies`?"),
-            "{problems}"
-        );
+        assert!(problems.to_string().contains("did you mean `policies`?"), "{problems}");
     }
 }

@@ -1,1 +1,23 @@
-//! Placeholder that the next commits fill.
+//! The engine: state, time and threads around the pure core and the log.
+//!
+//! One way in, [`Runtime::intercept`]; what comes out is decided once and in the log before it is told.
+//! Not here: wire formats (those are the edges') and rules of decision (those are the core's).
+
+pub mod clock;
+mod config;
+mod events;
+mod limits;
+mod memo;
+mod record;
+mod runtime;
+mod sessions;
+mod snapshot;
+
+pub use config::{Config, Counting};
+pub use events::{Event, Subscription};
+pub use memo::CacheStats;
+pub use runtime::{Health, ObserveError, OpenError, Outcome, Runtime};
+pub use snapshot::{PACK_NAMES, Snapshot, SnapshotError, policy_files};
+
+pub use maais_audit as audit;
+pub use maais_core as core;

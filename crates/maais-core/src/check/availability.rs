@@ -15,9 +15,7 @@ fn finding(exceeded: &Exceeded) -> Option<Finding> {
     let finding = match exceeded.limit {
         Limit::Policy(_) => return None, // the policy itself says what follows
         Limit::Availability => {
-            let Exceeded {
-                max, window_seconds, ..
-            } = exceeded;
+            let Exceeded { max, window_seconds, .. } = exceeded;
             let message = format!("more than {max} actions of this kind in {window_seconds} seconds");
             Finding::new("A.rate_limit", source, Effect::Deny, Severity::Medium, message)
         }
@@ -27,9 +25,5 @@ fn finding(exceeded: &Exceeded) -> Option<Finding> {
         }
     };
     let seconds = exceeded.retry_after_ms.div_ceil(1000);
-    Some(
-        finding
-            .with_hint(format!("retry after {seconds} s"))
-            .with_ids(["LLM10"]),
-    )
+    Some(finding.with_hint(format!("retry after {seconds} s")).with_ids(["LLM10"]))
 }

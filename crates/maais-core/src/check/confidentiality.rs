@@ -4,8 +4,8 @@
 //! A violation is data *on its way out*. A word like `password` in a parameter is none.
 
 use crate::decision::{Dimension, Effect, Finding, Severity, Source};
-use crate::detect::{Class, Kind};
-use crate::facts::{Facts, SensitiveFact, UrlFact};
+use crate::detect::Class;
+use crate::facts::{Facts, SensitiveFact, UrlFact, is_strong};
 use crate::request::ActionType;
 use crate::settings::Settings;
 use crate::view::path::{self, PathOutcome};
@@ -31,16 +31,7 @@ const PAYLOADS: [&str; 12] = [
 /// HTTP methods that send something (RFC 9110, section 9.3, and RFC 5789).
 const SENDING_METHODS: [&str; 3] = ["POST", "PUT", "PATCH"];
 /// Names under which tools take who receives.
-const RECIPIENTS: [&str; 8] = [
-    "to",
-    "cc",
-    "bcc",
-    "recipient",
-    "recipients",
-    "email",
-    "to_email",
-    "email_to",
-];
+const RECIPIENTS: [&str; 8] = ["to", "cc", "bcc", "recipient", "recipients", "email", "to_email", "email_to"];
 
 /// What is on its way out, and what is read that should not be.
 pub fn check(facts: &Facts<'_>, settings: &Settings) -> Vec<Finding> {
@@ -55,10 +46,7 @@ pub fn check(facts: &Facts<'_>, settings: &Settings) -> Vec<Finding> {
 /// Where the action sends something outside, in words.
 fn destination(facts: &Facts<'_>, settings: &Settings) -> Option<String> {
     let kind = facts.request().action_type();
-    if !matches!(
-        kind,
-        ActionType::ToolCall | ActionType::ApiCall | ActionType::NetworkRequest
-    ) {
+    if !matches!(kind, ActionType::ToolCall | ActionType::ApiCall | ActionType::NetworkRequest) {
         return None;
     }
     if let Some(host) = facts.urls().iter().find_map(|fact| external_host(fact, settings)) {
@@ -81,55 +69,27 @@ fn external_host(fact: &UrlFact, settings: &Settings) -> Option<String> {
         UrlOutcome::Unparseable(why) => Some(format!("a URL that cannot be understood ({why})")),
         UrlOutcome::Parsed(view) if view.class != url::Class::Public => None,
         UrlOutcome::Parsed(view) => {
-            let allowed = settings
-                .confidentiality
-                .allowed_hosts
-                .iter()
-                .any(|glob| glob.matches(&view.host));
+            let allowed = settings.confidentiality.allowed_hosts.iter().any(|glob| glob.matches(&view.host));
             (!allowed).then(|| format!("the external host `{}`", view.host))
         }
     }
 }
 
-/// Kinds that are sensitive on their own; an e-mail address or a phone number is not.
-fn is_strong(kind: Kind) -> bool {
-    !matches!(kind, Kind::Email | Kind::Phone)
-}
-
 fn sensitive_data(facts: &Facts<'_>, destination: Option<&str>) -> Option<Finding> {
-    let strong: Vec<&SensitiveFact> = facts
-        .sensitive()
-        .iter()
-        .filter(|fact| fact.hits.iter().any(|hit| is_strong(hit.kind)))
-        .collect();
+    let strong: Vec<&SensitiveFact> =
+        facts.sensitive().iter().filter(|fact| fact.hits.iter().any(|hit| is_strong(hit.kind))).collect();
     let first = strong.first()?;
     let what = describe(&strong);
     let Some(destination) = destination else {
         let message = format!("{what} at {}; the log keeps it sealed", first.place);
-        return Some(Finding::new(
-            "C.sensitive_data",
-            SOURCE,
-            Effect::Allow,
-            Severity::Info,
-            message,
-        ));
+        return Some(Finding::new("C.sensitive_data", SOURCE, Effect::Allow, Severity::Info, message));
     };
-    let credential = strong
-        .iter()
-        .flat_map(|fact| fact.hits.iter())
-        .any(|hit| hit.kind.class() == Class::Credential);
-    let severity = if credential {
-        Severity::Critical
-    } else {
-        Severity::High
-    };
+    let credential =
+        strong.iter().flat_map(|fact| fact.hits.iter()).any(|hit| hit.kind.class() == Class::Credential);
+    let severity = if credential { Severity::Critical } else { Severity::High };
     let message = format!("{what} at {} would leave for {destination}", first.place);
     let finding = Finding::new("C.sensitive_data", SOURCE, Effect::Deny, severity, message);
-    Some(
-        finding
-            .with_hint("send it without the sensitive values")
-            .with_ids(["AML.T0024", "LLM02"]),
-    )
+    Some(finding.with_hint("send it without the sensitive values").with_ids(["AML.T0024", "LLM02"]))
 }
 
 /// The kinds that were found, without their text.
@@ -148,25 +108,14 @@ fn describe(facts: &[&SensitiveFact]) -> String {
 /// Data that leaves for a host that nobody named.
 fn external_destination(facts: &Facts<'_>, settings: &Settings) -> Option<Finding> {
     let kind = facts.request().action_type();
-    if !matches!(
-        kind,
-        ActionType::ToolCall | ActionType::ApiCall | ActionType::NetworkRequest
-    ) || !sends(facts)
+    if !matches!(kind, ActionType::ToolCall | ActionType::ApiCall | ActionType::NetworkRequest)
+        || !sends(facts)
     {
         return None;
     }
-    let host = facts
-        .urls()
-        .iter()
-        .find_map(|fact| external_host(fact, settings))?;
+    let host = facts.urls().iter().find_map(|fact| external_host(fact, settings))?;
     let message = format!("data would leave for {host}");
-    let finding = Finding::new(
-        "C.external_destination",
-        SOURCE,
-        Effect::Deny,
-        Severity::High,
-        message,
-    );
+    let finding = Finding::new("C.external_destination", SOURCE, Effect::Deny, Severity::High, message);
     Some(
         finding
             .with_hint("an operator can add the host to `confidentiality.allowed_hosts`")

@@ -44,17 +44,8 @@ const WRITING: [&str; 24] = [
     "mv",
 ];
 /// Names under which tools take a command line or code.
-const COMMANDS: [&str; 9] = [
-    "command",
-    "cmd",
-    "script",
-    "code",
-    "shell",
-    "bash",
-    "args",
-    "command_line",
-    "exec",
-];
+const COMMANDS: [&str; 9] =
+    ["command", "cmd", "script", "code", "shell", "bash", "args", "command_line", "exec"];
 /// Names under which tools take SQL.
 const STATEMENTS: [&str; 4] = ["query", "sql", "statement", "queries"];
 
@@ -63,12 +54,7 @@ pub fn check(facts: &Facts<'_>, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(dangerous_tool(facts, settings));
     if writes(facts) {
-        findings.extend(
-            facts
-                .paths()
-                .iter()
-                .find_map(|fact| critical_path(fact, settings)),
-        );
+        findings.extend(facts.paths().iter().find_map(|fact| critical_path(fact, settings)));
     }
     findings.extend(dangerous_command(facts));
     findings.extend(destructive_sql(facts));
@@ -84,26 +70,14 @@ fn dangerous_tool(facts: &Facts<'_>, settings: &Settings) -> Option<Finding> {
     let named = settings.integrity.dangerous_tools.iter().any(|tool| {
         tool.eq_ignore_ascii_case(target)
             || parts.last().is_some_and(|last| tool.eq_ignore_ascii_case(last))
-            || parts
-                .first()
-                .is_some_and(|first| parts.len() > 1 && tool.eq_ignore_ascii_case(first))
+            || parts.first().is_some_and(|first| parts.len() > 1 && tool.eq_ignore_ascii_case(first))
     });
     if !named {
         return None;
     }
     let message = format!("the tool `{target}` runs whatever it is given");
-    let finding = Finding::new(
-        "I.dangerous_tool",
-        SOURCE,
-        Effect::Deny,
-        Severity::Critical,
-        message,
-    );
-    Some(
-        finding
-            .with_hint("use a tool made for this one task")
-            .with_ids(["AML.T0053", "T1059", "ASI05"]),
-    )
+    let finding = Finding::new("I.dangerous_tool", SOURCE, Effect::Deny, Severity::Critical, message);
+    Some(finding.with_hint("use a tool made for this one task").with_ids(["AML.T0053", "T1059", "ASI05"]))
 }
 
 /// Whether the action changes the paths that it names.
@@ -112,9 +86,7 @@ fn writes(facts: &Facts<'_>) -> bool {
         ActionType::FileWrite | ActionType::MemoryWrite => true,
         ActionType::FileRead | ActionType::MemoryRead | ActionType::DatabaseQuery => false,
         ActionType::ToolCall | ActionType::ApiCall | ActionType::NetworkRequest => {
-            words(facts.request().target().as_str())
-                .iter()
-                .any(|word| WRITING.contains(&word.as_str()))
+            words(facts.request().target().as_str()).iter().any(|word| WRITING.contains(&word.as_str()))
         }
     }
 }
@@ -124,20 +96,10 @@ fn critical_path(fact: &PathFact, settings: &Settings) -> Option<Finding> {
         PathOutcome::Path(view) => view,
         PathOutcome::Unparseable(why) => {
             let message = format!("the path at {} cannot be understood ({why})", fact.place);
-            return Some(Finding::new(
-                "I.unparseable_path",
-                SOURCE,
-                Effect::Deny,
-                Severity::High,
-                message,
-            ));
+            return Some(Finding::new("I.unparseable_path", SOURCE, Effect::Deny, Severity::High, message));
         }
     };
-    let protected = settings
-        .integrity
-        .protected_paths
-        .iter()
-        .any(|glob| glob.matches(&view.text));
+    let protected = settings.integrity.protected_paths.iter().any(|glob| glob.matches(&view.text));
     let why = match path::critical(view) {
         Some(kind) => format!("`{}` is a critical place ({kind})", view.text),
         None if protected => format!("`{}` is protected by the settings", view.text),
@@ -145,11 +107,7 @@ fn critical_path(fact: &PathFact, settings: &Settings) -> Option<Finding> {
         None => return None,
     };
     let finding = Finding::new("I.critical_path", SOURCE, Effect::Deny, Severity::Critical, why);
-    Some(
-        finding
-            .with_hint("write inside the agent's own folder")
-            .with_ids(["T1565", "T1543", "ASI02"]),
-    )
+    Some(finding.with_hint("write inside the agent's own folder").with_ids(["T1565", "T1543", "ASI02"]))
 }
 
 /// Commands that destroy, take over or hide, in the forms in which people write them.
@@ -163,14 +121,8 @@ static DANGEROUS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
             "overwrites a device or file system",
             r"(?i)\b(mkfs(\.\w+)?\s|dd\s[^|;]*\bof=/dev/|>\s*/dev/(sd|nvme|vd|hd)\w+)",
         ),
-        (
-            "becomes another user",
-            r"(?i)(^|[;&|`(]|\$\()\s*(sudo|doas|su|pkexec|runas)(\s|$)",
-        ),
-        (
-            "runs what it downloads",
-            r"(?i)\b(curl|wget|fetch)\b[^;\n]*\|\s*(sudo\s+)?(ba|z|da|k)?sh\b",
-        ),
+        ("becomes another user", r"(?i)(^|[;&|`(]|\$\()\s*(sudo|doas|su|pkexec|runas)(\s|$)"),
+        ("runs what it downloads", r"(?i)\b(curl|wget|fetch)\b[^;\n]*\|\s*(sudo\s+)?(ba|z|da|k)?sh\b"),
         (
             "decodes and runs",
             r"(?i)\bbase64\s+(-d|--decode|-D)\b[^;\n]*\|\s*(sudo\s+)?((ba|z|da|k)?sh|python\d?|perl)\b",
@@ -179,14 +131,8 @@ static DANGEROUS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
             "opens a shell to another machine",
             r"(?i)(/dev/(tcp|udp)/|\b(nc|ncat|netcat)\b[^;\n]*\s-[a-z]*[ec]\b|\bmkfifo\b[^\n]*\b(nc|ncat|sh)\b)",
         ),
-        (
-            "hides what it runs",
-            r"(?i)\bpowershell(\.exe)?\b[^\n]*\s-(e|ec|enc|enco|encodedcommand)\s",
-        ),
-        (
-            "starts processes without end",
-            r":\s*\(\s*\)\s*\{[^}]*:\s*\|\s*:\s*&",
-        ),
+        ("hides what it runs", r"(?i)\bpowershell(\.exe)?\b[^\n]*\s-(e|ec|enc|enco|encodedcommand)\s"),
+        ("starts processes without end", r":\s*\(\s*\)\s*\{[^}]*:\s*\|\s*:\s*&"),
         (
             "gives everybody every right, or root's",
             r"(?i)\bchmod\s+(-\S+\s+)*([0-7]?777|[0-7]*[4-7][0-7]{3}|[ugoa]*\+[rwx]*s)\b",
@@ -196,10 +142,7 @@ static DANGEROUS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
             r"(?i)(\bhistory\s+-c\b|\bshred\s|>\s*/var/log/|\brm\b[^;\n]*/var/log/|\bunset\s+HISTFILE\b)",
         ),
     ];
-    table
-        .into_iter()
-        .filter_map(|(what, pattern)| Some((what, Regex::new(pattern).ok()?)))
-        .collect()
+    table.into_iter().filter_map(|(what, pattern)| Some((what, Regex::new(pattern).ok()?))).collect()
 });
 
 fn dangerous_command(facts: &Facts<'_>) -> Option<Finding> {
@@ -207,19 +150,11 @@ fn dangerous_command(facts: &Facts<'_>) -> Option<Finding> {
         let name = leaf.name.to_ascii_lowercase();
         let runs =
             COMMANDS.contains(&name.as_str()) || name.ends_with("command") || name.ends_with("_script");
-        let (what, _) = DANGEROUS
-            .iter()
-            .find(|(_, pattern)| runs && pattern.is_match(&leaf.text))?;
+        let (what, _) = DANGEROUS.iter().find(|(_, pattern)| runs && pattern.is_match(&leaf.text))?;
         Some((facts.place(leaf), what))
     })?;
     let message = format!("the command at {place} {what}");
-    let finding = Finding::new(
-        "I.dangerous_command",
-        SOURCE,
-        Effect::Deny,
-        Severity::Critical,
-        message,
-    );
+    let finding = Finding::new("I.dangerous_command", SOURCE, Effect::Deny, Severity::Critical, message);
     Some(finding.with_ids(["T1059", "T1485", "ASI05"]))
 }
 
@@ -235,18 +170,8 @@ fn destructive_sql(facts: &Facts<'_>) -> Option<Finding> {
         (named && destroys(&leaf.text)).then(|| facts.place(leaf))
     })?;
     let message = format!("the statement at {place} drops, empties or rewrites a whole table");
-    let finding = Finding::new(
-        "I.destructive_sql",
-        SOURCE,
-        Effect::RequireApproval,
-        Severity::High,
-        message,
-    );
-    Some(
-        finding
-            .with_hint("name the rows in a WHERE clause")
-            .with_ids(["T1485", "ASI02"]),
-    )
+    let finding = Finding::new("I.destructive_sql", SOURCE, Effect::RequireApproval, Severity::High, message);
+    Some(finding.with_hint("name the rows in a WHERE clause").with_ids(["T1485", "ASI02"]))
 }
 
 /// Whether a statement takes everything: `DELETE` and `UPDATE` only without a `WHERE`.

@@ -16,23 +16,12 @@ pub(super) fn named(name: &str, text: &str) -> Option<Hit> {
     let strength = name::strength(name).filter(|strength| *strength > Strength::Weak)?;
     let trimmed = text.trim();
     let start = text.len() - text.trim_start().len();
-    let secret = value::is_secret(
-        Value {
-            text: trimmed,
-            quoted: true,
-        },
-        strength,
-    );
+    let secret = value::is_secret(Value { text: trimmed, quoted: true }, strength);
     secret.then(|| hit(start, start + trimmed.len()))
 }
 
 fn hit(start: usize, end: usize) -> Hit {
-    Hit {
-        kind: Kind::Password,
-        start,
-        end,
-        masked: "[secret]".to_owned(),
-    }
+    Hit { kind: Kind::Password, start, end, masked: "[secret]".to_owned() }
 }
 
 /// Looks at the name around a word that the automaton found; returns where the name ends too.
@@ -40,18 +29,9 @@ pub(super) fn at(text: &str, start: usize, end: usize) -> (usize, Option<Hit>) {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_-.".contains(b);
     let bytes = text.as_bytes();
     let before = bytes.get(..start).unwrap_or_default();
-    let back = before
-        .iter()
-        .rev()
-        .take(name::NAME_MAX)
-        .take_while(|b| is_name(b))
-        .count();
+    let back = before.iter().rev().take(name::NAME_MAX).take_while(|b| is_name(b)).count();
     let after = bytes.get(end..).unwrap_or_default();
-    let ahead = after
-        .iter()
-        .take(name::NAME_MAX)
-        .take_while(|b| is_name(b))
-        .count();
+    let ahead = after.iter().take(name::NAME_MAX).take_while(|b| is_name(b)).count();
     let (from, to) = (start - back, end + ahead);
     let full = text.get(from..to).unwrap_or_default();
     if full.eq_ignore_ascii_case("identified by") || full.to_ascii_lowercase().ends_with("securestring") {
@@ -61,12 +41,7 @@ pub(super) fn at(text: &str, start: usize, end: usize) -> (usize, Option<Hit>) {
     let Some(strength) = name::strength(name) else {
         return (to, None);
     };
-    let context = Context {
-        text,
-        from,
-        to: from + name.len(),
-        flag: full.starts_with('-'),
-    };
+    let context = Context { text, from, to: from + name.len(), flag: full.starts_with('-') };
     let Some((at, value)) = context.value() else {
         return (to, None);
     };
@@ -91,13 +66,7 @@ impl<'a> Context<'a> {
         let element = self.text.get(..self.from)?.ends_with('<');
         if let Some(body) = rest.strip_prefix('>').filter(|_| element) {
             let end = body.find('<').filter(|end| *end <= VALUE_MAX)?;
-            return Some((
-                self.to + 1,
-                Value {
-                    text: body.get(..end)?,
-                    quoted: true,
-                },
-            ));
+            return Some((self.to + 1, Value { text: body.get(..end)?, quoted: true }));
         }
         let closed = skip_quotes(rest);
         let spaced = closed.trim_start_matches([' ', '\t']);
@@ -106,9 +75,7 @@ impl<'a> Context<'a> {
             None if closed.len() < rest.len() => value_member(spaced)?,
             None if self.flag && spaced.len() < closed.len() => spaced,
             None => {
-                let call = spaced
-                    .strip_prefix('(')
-                    .filter(|inner| inner.starts_with(['"', '\'']));
+                let call = spaced.strip_prefix('(').filter(|inner| inner.starts_with(['"', '\'']));
                 let literal = spaced.starts_with('\'').then_some(spaced);
                 call.or(literal)?
             }
@@ -124,14 +91,8 @@ impl<'a> Context<'a> {
             .take(40)
             .take_while(|b| b.is_ascii_alphanumeric() || b"_[]<>.&?".contains(b))
             .count();
-        let assigned = trimmed
-            .get(word..)
-            .and_then(|rest| rest.trim_start_matches(' ').strip_prefix("= "));
-        if word > 0 {
-            assigned.unwrap_or(after)
-        } else {
-            after
-        }
+        let assigned = trimmed.get(word..).and_then(|rest| rest.trim_start_matches(' ').strip_prefix("= "));
+        if word > 0 { assigned.unwrap_or(after) } else { after }
     }
 
     /// Whether the value stands somewhere else on the line too, as in `{user: "ann", pass: "ann"}`:
@@ -160,18 +121,14 @@ fn separator(text: &str) -> Option<&str> {
             return None;
         }
     }
-    [":=", "=>", "=", ":"]
-        .iter()
-        .find_map(|sep| text.strip_prefix(sep))
+    [":=", "=>", "=", ":"].iter().find_map(|sep| text.strip_prefix(sep))
 }
 
 /// `"name": "PASSWORD", "value": "x"`, as containers are given their environment.
 fn value_member(text: &str) -> Option<&str> {
     let rest = text.strip_prefix(',')?.trim_start();
     let rest = skip_quotes(rest);
-    let rest = rest
-        .strip_prefix("value")
-        .or_else(|| rest.strip_prefix("Value"))?;
+    let rest = rest.strip_prefix("value").or_else(|| rest.strip_prefix("Value"))?;
     separator(skip_quotes(rest).trim_start())
 }
 
@@ -189,9 +146,8 @@ fn spaced_literal(text: &str, at: usize) -> Option<Hit> {
 fn read_value<'a>(text: &'a str, rest: &'a str) -> Option<(usize, Value<'a>)> {
     let window = rest.get(..rest.floor_char_boundary(VALUE_MAX + 16))?;
     // Raw and byte strings, PowerShell's `@"`, Objective-C's `@"`.
-    let literal = window
-        .strip_prefix(['b', 'r', 'u', 'f', '@', 'L'])
-        .filter(|rest| rest.starts_with(['"', '\'']));
+    let literal =
+        window.strip_prefix(['b', 'r', 'u', 'f', '@', 'L']).filter(|rest| rest.starts_with(['"', '\'']));
     let window = literal.unwrap_or(window);
     let escapes = window.len() - window.trim_start_matches('\\').len();
     let opened = window.get(escapes..)?;
@@ -202,24 +158,12 @@ fn read_value<'a>(text: &'a str, rest: &'a str) -> Option<(usize, Value<'a>)> {
     };
     let end = match quote {
         Some(quote) => end_of_literal(body, quote, escapes)?,
-        None => body
-            .find(|c: char| c.is_whitespace() || ",;&|\"'`<>)}]\\".contains(c))
-            .unwrap_or(body.len()),
+        None => body.find(|c: char| c.is_whitespace() || ",;&|\"'`<>)}]\\".contains(c)).unwrap_or(body.len()),
     };
     let found = body.get(..end)?;
-    let found = if quote.is_some() {
-        found
-    } else {
-        found.trim_end_matches(['.', ':'])
-    };
+    let found = if quote.is_some() { found } else { found.trim_end_matches(['.', ':']) };
     let start = text.len() - rest.len() + (rest.len().min(window_len(rest)) - body.len());
-    Some((
-        start,
-        Value {
-            text: found,
-            quoted: quote.is_some(),
-        },
-    ))
+    Some((start, Value { text: found, quoted: quote.is_some() }))
 }
 
 fn window_len(rest: &str) -> usize {
@@ -252,13 +196,7 @@ pub(super) fn url_password(text: &str, at: usize) -> Option<Hit> {
     let (name, password) = user.split_once(':')?;
     let secret = !host.is_empty()
         && name != password
-        && value::is_secret(
-            Value {
-                text: password,
-                quoted: true,
-            },
-            Strength::Strong,
-        );
+        && value::is_secret(Value { text: password, quoted: true }, Strength::Strong);
     let start = at + 3 + name.len() + 1;
     secret.then(|| hit(start, start + password.len()))
 }
@@ -277,14 +215,8 @@ pub(super) fn basic(text: &str, end: usize) -> Option<Hit> {
 /// `Bearer` and a token (RFC 6750).
 pub(super) fn bearer(text: &str, end: usize) -> Option<Hit> {
     let (start, token) = header_value(text, end)?;
-    value::is_secret(
-        Value {
-            text: token,
-            quoted: true,
-        },
-        Strength::Weak,
-    )
-    .then(|| hit(start, start + token.len()))
+    value::is_secret(Value { text: token, quoted: true }, Strength::Weak)
+        .then(|| hit(start, start + token.len()))
 }
 
 fn header_value(text: &str, end: usize) -> Option<(usize, &str)> {

@@ -10,16 +10,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use super::{HITS_MAX, Hit, assign, token};
 
 /// Words about which a secret may be assigned; matched in any case.
-const WORDS: [&str; 8] = [
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "cred",
-    "securestring",
-    "identified by",
-];
+const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "key", "cred", "securestring", "identified by"];
 
 /// What opens a family that is no assignment.
 const MARKERS: [(&str, Family); 7] = [
@@ -55,10 +46,7 @@ static PREFILTER: LazyLock<Option<Prefilter>> = LazyLock::new(build);
 
 fn build() -> Option<Prefilter> {
     let words = WORDS.iter().map(|word| (*word, Family::Word));
-    let tokens = token::SHAPES
-        .iter()
-        .enumerate()
-        .map(|(at, shape)| (shape.prefix, Family::Token(at)));
+    let tokens = token::SHAPES.iter().enumerate().map(|(at, shape)| (shape.prefix, Family::Token(at)));
     let (patterns, families): (Vec<&str>, Vec<Family>) = words.chain(MARKERS).chain(tokens).unzip();
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
@@ -96,9 +84,9 @@ pub(super) fn credentials(text: &str, hits: &mut Vec<Hit>) {
                 named_until = end;
                 hit
             }
-            Family::Token(shape) => token::SHAPES
-                .get(*shape)
-                .and_then(|shape| token::shaped(text, at, shape)),
+            Family::Token(shape) => {
+                token::SHAPES.get(*shape).and_then(|shape| token::shaped(text, at, shape))
+            }
             Family::Pem => token::pem(text, at),
             Family::Putty => token::putty(text, at, found.end()),
             Family::Jwt => token::jwt(text, at),

@@ -12,9 +12,8 @@ const LOCAL_MAX: usize = 64;
 const DOMAIN_MAX: usize = 253;
 
 /// What file names end in and no country or registry does: `icon@2x.png` is no address.
-const FILE_ENDINGS: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "html", "json", "local",
-];
+const FILE_ENDINGS: &[&str] =
+    &["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "html", "json", "local"];
 
 /// Adds the e-mail addresses in `text`.
 pub(super) fn emails(text: &str, hits: &mut Vec<Hit>) {
@@ -29,17 +28,9 @@ pub(super) fn emails(text: &str, hits: &mut Vec<Hit>) {
 
 fn email(text: &str, at: usize) -> Option<Hit> {
     let bytes = text.as_bytes();
-    let local = bytes
-        .get(..at)?
-        .iter()
-        .rev()
-        .take(LOCAL_MAX + 1)
-        .take_while(|b| is_local(**b))
-        .count();
+    let local = bytes.get(..at)?.iter().rev().take(LOCAL_MAX + 1).take_while(|b| is_local(**b)).count();
     let start = at - local;
-    let local_part = text
-        .get(start..at)?
-        .trim_start_matches(['.', '-', '\'', '/', '=']);
+    let local_part = text.get(start..at)?.trim_start_matches(['.', '-', '\'', '/', '=']);
     let start = at - local_part.len();
     let before = bytes.get(..start)?;
     // `scheme://user:password@host` is no address.
@@ -55,9 +46,8 @@ fn email(text: &str, at: usize) -> Option<Hit> {
         .count();
     let domain = text.get(at + 1..at + 1 + length)?.trim_end_matches(['.', '-']);
     let (name, ending) = domain.rsplit_once('.')?;
-    let labels = name
-        .split('.')
-        .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
+    let labels =
+        name.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
     let registry =
         ending.len() >= 2 && (ending.bytes().all(|b| b.is_ascii_alphabetic()) || ending.starts_with("xn--"));
     let file = FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str());
@@ -67,20 +57,8 @@ fn email(text: &str, at: usize) -> Option<Hit> {
     let end = at + 1 + domain.len();
     // `git@host:path` is a remote, not a person.
     let remote = local_part == "git" && bytes.get(end) == Some(&b':');
-    let masked = || {
-        local_part
-            .chars()
-            .take(1)
-            .chain("…@".chars())
-            .chain(domain.chars())
-            .collect()
-    };
-    (!remote).then(|| Hit {
-        kind: Kind::Email,
-        start,
-        end,
-        masked: masked(),
-    })
+    let masked = || local_part.chars().take(1).chain("…@".chars()).chain(domain.chars()).collect();
+    (!remote).then(|| Hit { kind: Kind::Email, start, end, masked: masked() })
 }
 
 fn is_local(byte: u8) -> bool {
@@ -90,10 +68,7 @@ fn is_local(byte: u8) -> bool {
 fn in_url(text: &str, start: usize) -> bool {
     let from = text.floor_char_boundary(start.saturating_sub(120));
     let before = text.get(from..start).unwrap_or_default();
-    before
-        .rsplit(char::is_whitespace)
-        .next()
-        .is_some_and(|word| word.contains("://"))
+    before.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"))
 }
 
 /// A telephone number that begins with this run of digits.
@@ -105,40 +80,15 @@ pub(super) fn phone(text: &str, name: &str, run: &Run) -> Option<Hit> {
     if !(7..=15).contains(&digits) || !ends_here(text.as_bytes(), end) {
         return None;
     }
-    let words = [
-        "phone",
-        "tel:",
-        "tel.",
-        "telephone",
-        "mobile",
-        "cell",
-        "fax",
-        "call ",
-        "whatsapp",
-        "msisdn",
-    ];
+    let words =
+        ["phone", "tel:", "tel.", "telephone", "mobile", "cell", "fax", "call ", "whatsapp", "msisdn"];
     let valid = (international && digits >= 8)
         || north_american(text, run, digits, end, bracketed)
         || (digits >= 8 && !is_date(run) && says(text, name, run.start, &words));
-    let lead = if before.ends_with("(+") {
-        2
-    } else {
-        usize::from(international || bracketed)
-    };
-    let last: String = text
-        .get(..end)?
-        .chars()
-        .rev()
-        .filter(char::is_ascii_digit)
-        .take(2)
-        .collect();
+    let lead = if before.ends_with("(+") { 2 } else { usize::from(international || bracketed) };
+    let last: String = text.get(..end)?.chars().rev().filter(char::is_ascii_digit).take(2).collect();
     let masked = format!("…{}", last.chars().rev().collect::<String>());
-    valid.then_some(Hit {
-        kind: Kind::Phone,
-        start: run.start - lead,
-        end,
-        masked,
-    })
+    valid.then_some(Hit { kind: Kind::Phone, start: run.start - lead, end, masked })
 }
 
 /// Digits of a dialled number and where it ends; separators are single, brackets may follow.
@@ -160,12 +110,8 @@ fn dialled(bytes: &[u8], start: usize) -> (usize, usize) {
 
 /// `(ddd) ddd-dddd`, `ddd-ddd-dddd`, `1-ddd-ddd-dddd` (NANP: area and exchange begin with 2-9).
 fn north_american(text: &str, run: &Run, digits: usize, end: usize, bracketed: bool) -> bool {
-    let all: Vec<u8> = text
-        .get(run.start..end)
-        .unwrap_or_default()
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .collect();
+    let all: Vec<u8> =
+        text.get(run.start..end).unwrap_or_default().bytes().filter(u8::is_ascii_digit).collect();
     let national = match all.as_slice() {
         [b'1', rest @ ..] if digits == 11 => rest,
         [b'0', b'0', b'1', rest @ ..] if digits == 13 => rest,

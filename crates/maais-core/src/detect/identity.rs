@@ -19,12 +19,8 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
 
 /// Whether an issuer of payment cards uses this prefix and length.
 pub(super) fn issued(digits: &[u8]) -> bool {
-    let prefix = |length: usize| {
-        digits
-            .iter()
-            .take(length)
-            .fold(0_u32, |all, digit| all * 10 + u32::from(*digit))
-    };
+    let prefix =
+        |length: usize| digits.iter().take(length).fold(0_u32, |all, digit| all * 10 + u32::from(*digit));
     let length = digits.len();
     match (prefix(1), prefix(2), prefix(3), prefix(4)) {
         // Visa.
@@ -51,9 +47,7 @@ pub(super) fn issued(digits: &[u8]) -> bool {
 /// Area, group and serial as the Social Security Administration assigns them; the numbers that it
 /// publishes as never valid (a wallet's insert, an advertisement) are excluded.
 pub(super) fn social_security(digits: &[u8]) -> bool {
-    let number = digits
-        .iter()
-        .fold(0_u32, |all, digit| all * 10 + u32::from(*digit));
+    let number = digits.iter().fold(0_u32, |all, digit| all * 10 + u32::from(*digit));
     let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
     digits.len() == 9
         && !matches!(area, 0 | 666 | 900..)
@@ -157,9 +151,7 @@ const IBAN_LENGTHS: [(&str, usize); 89] = [
 
 /// How long an IBAN of this country is.
 pub(super) fn iban_length(country: &str) -> Option<usize> {
-    let known = IBAN_LENGTHS
-        .binary_search_by_key(&country, |(code, _)| *code)
-        .ok()?;
+    let known = IBAN_LENGTHS.binary_search_by_key(&country, |(code, _)| *code).ok()?;
     IBAN_LENGTHS.get(known).map(|(_, length)| *length)
 }
 
@@ -184,10 +176,7 @@ mod tests {
     use super::*;
 
     fn digits(text: &str) -> Vec<u8> {
-        text.bytes()
-            .filter(u8::is_ascii_digit)
-            .map(|b| b - b'0')
-            .collect()
+        text.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect()
     }
 
     #[test]

@@ -30,10 +30,7 @@ pub(super) fn scan(text: &str, name: &str, hits: &mut Vec<Hit>) {
     let bytes = text.as_bytes();
     let mut at = 0;
     let limit = hits.len() + HITS_MAX;
-    while let Some(found) = bytes
-        .get(at..)
-        .and_then(|rest| rest.iter().position(u8::is_ascii_digit))
-    {
+    while let Some(found) = bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
         let start = at + found;
         let found = iban(text, start).or_else(|| number(text, name, start));
         at = match &found {
@@ -50,10 +47,7 @@ pub(super) fn scan(text: &str, name: &str, hits: &mut Vec<Hit>) {
 /// Bytes of the word from here: what follows a digit without a break belongs to it.
 fn run_of_word(bytes: &[u8], start: usize) -> usize {
     let rest = bytes.get(start..).unwrap_or_default();
-    rest.iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
-        .count()
-        .max(1)
+    rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count().max(1)
 }
 
 fn number(text: &str, name: &str, start: usize) -> Option<Hit> {
@@ -61,9 +55,7 @@ fn number(text: &str, name: &str, start: usize) -> Option<Hit> {
         return None;
     }
     let run = read(text.as_bytes(), start);
-    card(&run)
-        .or_else(|| social_security(text, name, &run))
-        .or_else(|| contact::phone(text, name, &run))
+    card(&run).or_else(|| social_security(text, name, &run)).or_else(|| contact::phone(text, name, &run))
 }
 
 /// Whether the digits are the tail of something longer: `a1`, `x-1`, `1.2`, `#1`.
@@ -75,12 +67,7 @@ fn continues_a_word(bytes: &[u8], start: usize) -> bool {
         [.., inner, b'.' | b',' | b'/'] => inner.is_ascii_digit(),
         // A group of a UUID or of a hyphenated identifier with digits.
         [.., b'-'] => {
-            let word = before
-                .iter()
-                .rev()
-                .skip(1)
-                .take(12)
-                .take_while(|b| b.is_ascii_alphanumeric());
+            let word = before.iter().rev().skip(1).take(12).take_while(|b| b.is_ascii_alphanumeric());
             word.clone().any(u8::is_ascii_digit)
         }
         _ => false,
@@ -89,14 +76,8 @@ fn continues_a_word(bytes: &[u8], start: usize) -> bool {
 
 /// Reads digits and single separators (space, `-`, `.`); parentheses belong to telephone numbers.
 fn read(bytes: &[u8], start: usize) -> Run {
-    let mut run = Run {
-        digits: Vec::new(),
-        groups: vec![0],
-        separator: None,
-        mixed: false,
-        start,
-        end: start,
-    };
+    let mut run =
+        Run { digits: Vec::new(), groups: vec![0], separator: None, mixed: false, start, end: start };
     let mut rest = bytes.get(start..).unwrap_or_default();
     let mut at = start;
     loop {
@@ -147,20 +128,10 @@ fn card(run: &Run) -> Option<Hit> {
         }
         [] => false,
     };
-    let distinct = run
-        .digits
-        .iter()
-        .fold(0_u16, |seen, digit| seen | (1 << digit))
-        .count_ones();
+    let distinct = run.digits.iter().fold(0_u16, |seen, digit| seen | (1 << digit)).count_ones();
     let valid = grouped && distinct > 1 && identity::issued(&run.digits) && identity::luhn(&run.digits);
     (valid && run.separator != Some(b'.')).then(|| {
-        let last = run
-            .digits
-            .iter()
-            .rev()
-            .take(4)
-            .rev()
-            .map(|digit| char::from(b'0' + digit));
+        let last = run.digits.iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
         Hit {
             kind: Kind::PaymentCard,
             start: run.start,
@@ -176,24 +147,13 @@ fn push(mut text: String, c: char) -> String {
 }
 
 fn social_security(text: &str, name: &str, run: &Run) -> Option<Hit> {
-    let words = [
-        "ssn",
-        "social security",
-        "social_security",
-        "socialsecurity",
-        "soc sec",
-        "social insurance",
-    ];
+    let words =
+        ["ssn", "social security", "social_security", "socialsecurity", "soc sec", "social insurance"];
     let dashed = run.groups == [3, 2, 4] && run.separator == Some(b'-') && !run.mixed;
     let said = || says(text, name, run.start, &words);
     let shaped = dashed || ((run.groups == [9] || run.groups == [3, 2, 4]) && said());
     let valid = shaped && identity::social_security(&run.digits) && ends_here(text.as_bytes(), run.end);
-    valid.then(|| Hit {
-        kind: Kind::UsSsn,
-        start: run.start,
-        end: run.end,
-        masked: "***-**-****".to_owned(),
-    })
+    valid.then(|| Hit { kind: Kind::UsSsn, start: run.start, end: run.end, masked: "***-**-****".to_owned() })
 }
 
 /// Whether a word stands shortly before the number or in the parameter's name.
@@ -201,9 +161,7 @@ pub(super) fn says(text: &str, name: &str, start: usize, words: &[&str]) -> bool
     let from = text.floor_char_boundary(start.saturating_sub(CONTEXT));
     let before = text.get(from..start).unwrap_or_default().to_ascii_lowercase();
     let name = name.to_ascii_lowercase();
-    words
-        .iter()
-        .any(|word| before.contains(word) || name.contains(word))
+    words.iter().any(|word| before.contains(word) || name.contains(word))
 }
 
 /// An IBAN whose check digits begin at `start`: two letters before, its country's length, with or

@@ -43,12 +43,7 @@ pub(super) struct Shape {
 }
 
 const fn shape(prefix: &'static str, alphabet: Alphabet, least: usize, most: usize) -> Shape {
-    Shape {
-        prefix,
-        alphabet,
-        least,
-        most,
-    }
+    Shape { prefix, alphabet, least, most }
 }
 
 use Alphabet::{Alnum, Dotted, Hex, Upper, Word};
@@ -199,43 +194,20 @@ pub(super) fn shaped(text: &str, at: usize, shape: &Shape) -> Option<Hit> {
     // The automaton ignores case, issuers do not.
     let body = start.strip_prefix(shape.prefix)?;
     let domain = shape.prefix.contains('/');
-    if !domain
-        && text
-            .as_bytes()
-            .get(..at)?
-            .last()
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
-    {
+    if !domain && text.as_bytes().get(..at)?.last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
         return None;
     }
-    let length = body
-        .bytes()
-        .take(shape.most + 1)
-        .take_while(|b| shape.alphabet.has(*b))
-        .count();
+    let length = body.bytes().take(shape.most + 1).take_while(|b| shape.alphabet.has(*b)).count();
     let body = body.get(..length)?.trim_end_matches(['.', '/', '=', '-']);
-    let after = start
-        .as_bytes()
-        .get(shape.prefix.len() + length)
-        .copied()
-        .unwrap_or(b' ');
+    let after = start.as_bytes().get(shape.prefix.len() + length).copied().unwrap_or(b' ');
     let ends = !(after.is_ascii_alphanumeric() || after == b'_');
     let fits = (shape.least..=shape.most).contains(&length) && !body.is_empty();
     if !fits || !ends || !looks_drawn(body) {
         return None;
     }
-    let kind = if shape.prefix.starts_with("AGE-") {
-        Kind::PrivateKey
-    } else {
-        Kind::ProviderToken
-    };
+    let kind = if shape.prefix.starts_with("AGE-") { Kind::PrivateKey } else { Kind::ProviderToken };
     let end = at + shape.prefix.len() + body.len();
-    Some(Hit {
-        kind,
-        start: at,
-        end,
-        masked: format!("{}…", shape.prefix.trim_end()),
-    })
+    Some(Hit { kind, start: at, end, masked: format!("{}…", shape.prefix.trim_end()) })
 }
 
 /// Drawn at random rather than typed as an example.
@@ -246,20 +218,11 @@ fn looks_drawn(body: &str) -> bool {
 /// A signed (three parts) or encrypted (five) token whose header decodes to JSON with an `alg`
 /// (RFC 7515, RFC 7516).
 pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
-    if text
-        .as_bytes()
-        .get(..at)?
-        .last()
-        .is_some_and(|b| Alphabet::Word.has(*b))
-    {
+    if text.as_bytes().get(..at)?.last().is_some_and(|b| Alphabet::Word.has(*b)) {
         return None;
     }
     let start = text.get(at..)?;
-    let length = start
-        .bytes()
-        .take(64 * 1024)
-        .take_while(|b| Alphabet::Word.has(*b) || *b == b'.')
-        .count();
+    let length = start.bytes().take(64 * 1024).take_while(|b| Alphabet::Word.has(*b) || *b == b'.').count();
     let token = start.get(..length)?.trim_end_matches('.');
     let parts: Vec<&str> = token.splitn(6, '.').collect();
     let header = decode(parts.first()?)?;
@@ -268,12 +231,7 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
     if !signed || !header.starts_with('{') || !header.contains("\"alg\"") || last.len() < 8 {
         return None;
     }
-    Some(Hit {
-        kind: Kind::Jwt,
-        start: at,
-        end: at + token.len(),
-        masked: "eyJ…".to_owned(),
-    })
+    Some(Hit { kind: Kind::Jwt, start: at, end: at + token.len(), masked: "eyJ…".to_owned() })
 }
 
 /// Base64 in either alphabet, with or without padding (RFC 4648), if it is UTF-8.
@@ -308,26 +266,17 @@ const KEY_BODY_MIN: usize = 40;
 pub(super) fn pem(text: &str, at: usize) -> Option<Hit> {
     let start = text.get(at..)?;
     let label_end = start.get(10..)?.find("-----")? + 10;
-    let label = start
-        .get(10..label_end)
-        .filter(|label| label.len() < 60)?
-        .to_ascii_uppercase();
+    let label = start.get(10..label_end).filter(|label| label.len() < 60)?.to_ascii_uppercase();
     if !label.contains("PRIVATE KEY") {
         return None;
     }
     let body = start.get(label_end + 5..)?;
-    let end = body
-        .find("-----END")
-        .map_or(body.len().min(16 * 1024), |end| end + 8);
+    let end = body.find("-----END").map_or(body.len().min(16 * 1024), |end| end + 8);
     let end = body.floor_char_boundary(end);
     let inside = body.get(..end)?;
     let head = inside.as_bytes().iter().take(600);
     let longest = head.clone().fold((0_usize, 0_usize), |(run, best), byte| {
-        let run = if byte.is_ascii_alphanumeric() || b"+/=".contains(byte) {
-            run + 1
-        } else {
-            0
-        };
+        let run = if byte.is_ascii_alphanumeric() || b"+/=".contains(byte) { run + 1 } else { 0 };
         (run, best.max(run))
     });
     (longest.1 >= KEY_BODY_MIN).then(|| Hit {
@@ -345,10 +294,7 @@ pub(super) fn putty(text: &str, at: usize, end: usize) -> Option<Hit> {
         .trim_start_matches([' ', '\r', '\n', '\\', 'n', 'r'])
         .trim_start_matches(|c: char| c.is_ascii_digit());
     let body = body.trim_start_matches(['\r', '\n', ' ', '\\', 'n', 'r']);
-    let length = body
-        .bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b))
-        .count();
+    let length = body.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b)).count();
     let skipped = rest.len() - body.len();
     (length >= KEY_BODY_MIN).then(|| Hit {
         kind: Kind::PrivateKey,
@@ -364,17 +310,8 @@ pub(super) fn jwk(text: &str) -> Option<Hit> {
         .into_iter()
         .filter(|(_, wanted)| *wanted)
         .find_map(|(member, _)| Some((jwk_member(text, member)?, member)))?;
-    let length = text
-        .get(from..)?
-        .bytes()
-        .take_while(|b| Alphabet::Word.has(*b))
-        .count();
-    Some(Hit {
-        kind: Kind::PrivateKey,
-        start: from,
-        end: from + length,
-        masked: format!("{member}: …"),
-    })
+    let length = text.get(from..)?.bytes().take_while(|b| Alphabet::Word.has(*b)).count();
+    Some(Hit { kind: Kind::PrivateKey, start: from, end: from + length, masked: format!("{member}: …") })
 }
 
 /// Where the value of `"d": "…"` or `d: '…'` begins, if it is long enough for a key.
@@ -382,9 +319,7 @@ fn jwk_member(text: &str, member: char) -> Option<usize> {
     text.match_indices(member).take(4096).find_map(|(at, _)| {
         let before = text.as_bytes().get(..at)?.last().copied().unwrap_or(b' ');
         let rest = text.get(at + 1..)?;
-        let after = rest
-            .trim_start_matches(['"', '\'', '\\', ' '])
-            .strip_prefix(':')?;
+        let after = rest.trim_start_matches(['"', '\'', '\\', ' ']).strip_prefix(':')?;
         let value = after.trim_start_matches([' ', '\\']).strip_prefix(['"', '\''])?;
         let length = value.bytes().take_while(|b| Alphabet::Word.has(*b)).count();
         let drawn = length >= 20 && looks_drawn(value.get(..length)?);

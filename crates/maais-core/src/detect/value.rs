@@ -231,13 +231,7 @@ impl Shape {
         let letters = count(char::is_alphabetic);
         let digits = count(|c| c.is_ascii_digit());
         let symbols = text.chars().count() - letters - digits;
-        Self {
-            lower,
-            upper,
-            letters,
-            digits,
-            symbols,
-        }
+        Self { lower, upper, letters, digits, symbols }
     }
 
     /// Something that a person might choose as a password.
@@ -245,9 +239,7 @@ impl Shape {
         if self.letters == 0 {
             return self.digits >= 6 && self.symbols == 0;
         }
-        let identifier = text
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        let identifier = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
         let joined = self.symbols > 0 && identifier;
         if joined && (is_wordy(text) || self.lower == 0) {
             return false;
@@ -275,9 +267,7 @@ fn inner_upper(text: &str) -> bool {
 
 /// Stands for a value kept elsewhere: `${X}`, `{{ x }}`, `<x>`, `%s`, `process.env.X`, `$X`.
 pub(super) fn is_reference(text: &str) -> bool {
-    let inside = [
-        "${", "$(", "{{", "}}", "<%", "%(", "#{", "%s", "%d", "%v", "%@", "@{",
-    ];
+    let inside = ["${", "$(", "{{", "}}", "<%", "%(", "#{", "%s", "%d", "%v", "%@", "@{"];
     let sources = [
         "process.env",
         "os.environ",
@@ -311,9 +301,7 @@ pub(super) fn is_reference(text: &str) -> bool {
     let wrapped = [('<', '>'), ('{', '}'), ('[', ']'), ('%', '%'), ('(', ')')];
     inside.iter().any(|part| text.contains(part))
         || sources.iter().any(|start| lower.starts_with(start))
-        || wrapped
-            .iter()
-            .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
+        || wrapped.iter().any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
         || text.strip_prefix(['$', '@', ':']).is_some_and(is_identifier)
 }
 
@@ -326,10 +314,7 @@ fn is_identifier(text: &str) -> bool {
 /// Repeated or counting characters: `xxxxxxxx`, `12345678`, `abcdefgh`, `0123…`.
 pub(super) fn is_filler(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let distinct = bytes
-        .iter()
-        .fold(0_u128, |seen, b| seen | (1 << (b & 127)))
-        .count_ones();
+    let distinct = bytes.iter().fold(0_u128, |seen, b| seen | (1 << (b & 127))).count_ones();
     if distinct <= 2 || (bytes.len() >= 12 && distinct <= 4) {
         return true;
     }
@@ -378,10 +363,7 @@ fn spelled_from_examples(lower: &str) -> bool {
         let Some(rest) = lower.get(at..) else { return false };
         let filler = rest.bytes().take_while(|b| !b.is_ascii_alphabetic()).count();
         let digits = rest.bytes().take(filler).filter(u8::is_ascii_digit).count();
-        let steps = EXAMPLE_WORDS
-            .iter()
-            .filter(|word| rest.starts_with(**word))
-            .map(|word| word.len());
+        let steps = EXAMPLE_WORDS.iter().filter(|word| rest.starts_with(**word)).map(|word| word.len());
         found_word |= steps.clone().next().is_some();
         let skip = (filler > 0 && (digits <= 4 || is_filler(rest.get(..filler).unwrap_or_default())))
             .then_some(filler);
@@ -399,9 +381,7 @@ fn is_code(text: &str) -> bool {
     let calls =
         text.contains(['(', '[', '{', '*', '&', '<', '>']) || text.contains("::") || text.contains("->");
     let member = text.split('.').count() > 1
-        && text
-            .split('.')
-            .all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+        && text.split('.').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
     calls || member || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
@@ -482,9 +462,7 @@ pub(super) fn is_gibberish(text: &str) -> bool {
     let (mut all, mut rare) = (0_usize, 0_usize);
     for (a, b) in pairs {
         all += 1;
-        let usual = FOLLOWERS
-            .get(usize::from(a - b'a'))
-            .is_some_and(|followers| followers.contains(b));
+        let usual = FOLLOWERS.get(usize::from(a - b'a')).is_some_and(|followers| followers.contains(b));
         rare += usize::from(!usual);
     }
     let vowels = bytes.iter().filter(|b| b"aeiouy".contains(b)).count();
@@ -501,12 +479,7 @@ pub(super) fn entropy(text: &str) -> f64 {
     }
     let length = text.len().max(1) as f64;
     let share = |count: &u32| f64::from(*count) / length;
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(share)
-        .map(|p| -p * p.log2())
-        .sum()
+    counts.iter().filter(|count| **count > 0).map(share).map(|p| -p * p.log2()).sum()
 }
 
 #[cfg(test)]
@@ -523,14 +496,7 @@ mod tests {
 
     #[test]
     fn chosen_passwords_are_secrets_of_a_password_field() {
-        for text in [
-            "Tr0ub4dor&3",
-            "hunter2!x",
-            "k7gy8b",
-            "qzxvwk",
-            "S0mmer-2031!",
-            "824610397",
-        ] {
+        for text in ["Tr0ub4dor&3", "hunter2!x", "k7gy8b", "qzxvwk", "S0mmer-2031!", "824610397"] {
             assert!(quoted(text, Strength::Strong), "{text}");
         }
     }
@@ -570,15 +536,9 @@ mod tests {
         ] {
             assert!(!quoted(text, Strength::Strong), "{text}");
         }
-        for text in [
-            "str",
-            "password",
-            "getpass()",
-            "config.password",
-            "args[0]",
-            "Optional[str]",
-            "user_password",
-        ] {
+        for text in
+            ["str", "password", "getpass()", "config.password", "args[0]", "Optional[str]", "user_password"]
+        {
             assert!(!bare(text, Strength::Strong), "{text}");
         }
     }
@@ -607,15 +567,9 @@ mod tests {
 
     #[test]
     fn languages_are_told_from_noise() {
-        for text in [
-            "password",
-            "velvet",
-            "sweatshop",
-            "information",
-            "Entwicklung",
-            "desarrollo",
-            "authentication",
-        ] {
+        for text in
+            ["password", "velvet", "sweatshop", "information", "Entwicklung", "desarrollo", "authentication"]
+        {
             assert!(!is_gibberish(text), "{text}");
         }
         for text in ["qzxvwk", "wghcwstz", "kxvbbgnu", "jtwzqpfh"] {

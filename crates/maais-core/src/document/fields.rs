@@ -31,10 +31,7 @@ impl<'n> Fields<'n> {
 
     /// The value of a field, null included.
     pub fn field_or_null(&self, name: &str) -> Option<&'n Node> {
-        self.entries
-            .iter()
-            .find(|(key, _)| key.text == name)
-            .map(|(_, node)| node)
+        self.entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
     }
 
     /// Every field in the order of the document.
@@ -46,10 +43,7 @@ impl<'n> Fields<'n> {
 impl<'a> Reader<'a> {
     /// A reader of that document.
     pub fn new(source: &'a Source) -> Self {
-        Self {
-            source,
-            problems: Vec::new(),
-        }
+        Self { source, problems: Vec::new() }
     }
 
     /// The document.
@@ -113,10 +107,7 @@ impl<'a> Reader<'a> {
     /// The fields of a mapping, any names.
     pub fn open_map<'n>(&mut self, node: &'n Node, name: &str) -> Option<Fields<'n>> {
         match &node.value {
-            Yaml::Map(entries) => Some(Fields {
-                entries,
-                span: &node.span,
-            }),
+            Yaml::Map(entries) => Some(Fields { entries, span: &node.span }),
             _ => {
                 self.wrong_type(node, name, "a mapping");
                 None
@@ -180,11 +171,8 @@ impl<'a> Reader<'a> {
         match node.value {
             Yaml::Int(value) if range.contains(&value) => Some(value),
             Yaml::Int(value) => {
-                let message = format!(
-                    "`{name}` is {value}, but must be from {} to {}",
-                    range.start(),
-                    range.end()
-                );
+                let message =
+                    format!("`{name}` is {value}, but must be from {} to {}", range.start(), range.end());
                 self.error(&node.span, message, "out of range", None);
                 None
             }
@@ -198,15 +186,12 @@ impl<'a> Reader<'a> {
     /// Text, or a list of texts.
     pub fn texts(&mut self, node: &Node, name: &str) -> Vec<(String, Range<usize>)> {
         match &node.value {
-            Yaml::List(items) => items
-                .iter()
-                .filter_map(|item| Some((self.text(item, name)?, item.span.clone())))
-                .collect(),
-            Yaml::Text(_) => self
-                .text(node, name)
-                .map(|text| (text, node.span.clone()))
-                .into_iter()
-                .collect(),
+            Yaml::List(items) => {
+                items.iter().filter_map(|item| Some((self.text(item, name)?, item.span.clone()))).collect()
+            }
+            Yaml::Text(_) => {
+                self.text(node, name).map(|text| (text, node.span.clone())).into_iter().collect()
+            }
             _ => {
                 self.wrong_type(node, name, "text or a list of texts");
                 Vec::new()
@@ -217,9 +202,5 @@ impl<'a> Reader<'a> {
 
 /// `` `a`, `b`, `c` ``.
 pub(crate) fn listed(words: &[&str]) -> String {
-    words
-        .iter()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

@@ -32,11 +32,7 @@ impl Repaired {
 
 /// The document with every unknown escape mended.
 pub(super) fn repair(source: &Source) -> Result<Repaired, Diagnostics> {
-    let mut repaired = Repaired {
-        text: source.text.to_string(),
-        added: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut repaired = Repaired { text: source.text.to_string(), added: Vec::new(), warnings: Vec::new() };
     while let Some(start) = broken_scalar(&repaired.text) {
         if repaired.warnings.len() >= REPAIRS_MAX || !mend(&mut repaired, source, start) {
             break; // the parser will report it with its place
@@ -98,11 +94,7 @@ fn scan(text: &str, start: usize) -> Option<(usize, Vec<usize>)> {
 }
 
 fn warning(source: &Source, span: Range<usize>, written: &str) -> Diagnostic {
-    let inner = written
-        .trim_matches('"')
-        .replace("\\\"", "\"")
-        .replace("\\\\", "\\")
-        .replace('\'', "''");
+    let inner = written.trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\").replace('\'', "''");
     Diagnostic {
         level: Level::Warning,
         message: "a backslash in double quotes begins a YAML escape, and this one does not exist".to_owned(),

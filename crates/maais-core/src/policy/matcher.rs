@@ -78,11 +78,7 @@ impl Tri {
         let Some(first) = parts.next() else {
             return Self::False;
         };
-        if parts.all(|part| part == first) {
-            first
-        } else {
-            Self::Unknown
-        }
+        if parts.all(|part| part == first) { first } else { Self::Unknown }
     }
 }
 
@@ -240,10 +236,7 @@ impl PolicySet {
         self.candidates(facts).find_map(|rule| {
             let holds = rule.condition.holds(facts, &limits);
             let matches = holds == Tri::True || (holds == Tri::Unknown && rule.effect != Effect::Allow);
-            matches.then_some(Matched {
-                rule,
-                certain: holds == Tri::True,
-            })
+            matches.then_some(Matched { rule, certain: holds == Tri::True })
         })
     }
 
@@ -269,11 +262,7 @@ impl PolicySet {
         let index = self.by_type.get(facts.request().action_type().index());
         let named = index.and_then(|index| index.by_target.get(facts.request().target().as_str()));
         let mut named = named.map(Vec::as_slice).unwrap_or_default().iter().peekable();
-        let mut others = index
-            .map(|index| index.others.as_slice())
-            .unwrap_or_default()
-            .iter()
-            .peekable();
+        let mut others = index.map(|index| index.others.as_slice()).unwrap_or_default().iter().peekable();
         std::iter::from_fn(move || match (named.peek(), others.peek()) {
             (Some(a), Some(b)) if a < b => named.next(),
             (_, Some(_)) => others.next(),
@@ -299,10 +288,7 @@ impl Cond {
                 check.values(&found)
             }
             Self::AnyParameter(check) => Tri::any(
-                request
-                    .parameters()
-                    .iter()
-                    .map(|(key, value)| check.text(key).max(check.anywhere(value))),
+                request.parameters().iter().map(|(key, value)| check.text(key).max(check.anywhere(value))),
             ),
             Self::Url(part, check) => {
                 Tri::agreed(facts.urls().iter().map(|url| check.url(*part, &url.outcome)))
@@ -351,6 +337,8 @@ impl Check {
         match self {
             Self::All(checks) => Tri::all(checks.iter().map(|check| check.values(values))),
             Self::Pattern(_) => Tri::any(values.iter().map(|value| self.anywhere(value))),
+            // Whether what is not there is "none of these" cannot be said.
+            Self::NotIn(_) if values.is_empty() => Tri::Unknown,
             _ => Tri::agreed(values.iter().map(|value| self.value(value))),
         }
     }
@@ -363,8 +351,10 @@ impl Check {
             (_, Value::String(text)) => self.text(text),
             (_, Value::Number(number)) => self.text(&number.to_string()),
             (_, Value::Bool(value)) => self.text(if *value { "true" } else { "false" }),
+            (Self::NotIn(_), Value::Null | Value::Object(_)) => Tri::Unknown,
+            (Self::NotIn(_), Value::Array(items)) if items.is_empty() => Tri::Unknown,
             (_, Value::Array(items)) => Tri::agreed(items.iter().map(|item| self.value(item))),
-            (_, Value::Null | Value::Object(_)) => Tri::from(matches!(self, Self::NotIn(_))),
+            (_, Value::Null | Value::Object(_)) => Tri::False,
         }
     }
 
@@ -376,21 +366,28 @@ impl Check {
             Value::Bool(value) => self.text(if *value { "true" } else { "false" }),
             Value::Null => Tri::False,
             Value::Array(items) => Tri::any(items.iter().map(|item| self.anywhere(item))),
-            Value::Object(map) => Tri::any(
-                map.iter()
-                    .map(|(key, item)| self.text(key).max(self.anywhere(item))),
-            ),
+            Value::Object(map) => {
+                Tri::any(map.iter().map(|(key, item)| self.text(key).max(self.anywhere(item))))
+            }
         }
     }
 
     fn url(&self, part: UrlPart, outcome: &UrlOutcome) -> Tri {
         match outcome {
             UrlOutcome::Parsed(view) => self.url_view(part, view),
-            // A rule may name `unparseable`; any other test of what cannot be parsed is unknown.
-            UrlOutcome::Unparseable(_) if part == UrlPart::Class && self.text("unparseable") == Tri::True => {
-                Tri::True
-            }
+            UrlOutcome::Unparseable(_) if part == UrlPart::Class => self.unparseable(),
             UrlOutcome::Unparseable(_) => Tri::Unknown,
+        }
+    }
+
+    /// A rule may name `unparseable` as a class; of any other test of it nothing can be said, or a rule
+    /// that allows whatever is not public would allow it.
+    fn unparseable(&self) -> Tri {
+        match self {
+            Self::All(checks) => Tri::all(checks.iter().map(Self::unparseable)),
+            Self::Equals(_) | Self::In(_) => self.text("unparseable").max(Tri::Unknown),
+            Self::NotIn(_) => self.text("unparseable").min(Tri::Unknown),
+            Self::Pattern(_) | Self::Glob(_) => Tri::Unknown,
         }
     }
 
@@ -400,9 +397,7 @@ impl Check {
             UrlPart::Host => self.text(&view.host),
             UrlPart::Path => self.text(&view.path),
             UrlPart::Class => self.text(view.class.as_str()),
-            UrlPart::Port => view
-                .port
-                .map_or(Tri::Unknown, |port| self.text(&port.to_string())),
+            UrlPart::Port => view.port.map_or(Tri::Unknown, |port| self.text(&port.to_string())),
         }
     }
 }
@@ -411,13 +406,17 @@ impl Check {
 fn same_text(value: &Value, text: &str) -> bool {
     match value {
         Value::String(expected) => expected == text,
-        Value::Number(expected) => {
-            expected.to_string() == text
-                || matches!((expected.as_f64(), text.parse::<f64>()), (Some(a), Ok(b)) if a == b)
-        }
+        Value::Number(expected) => expected.to_string() == text || same_number(expected, text),
         Value::Bool(expected) => text == if *expected { "true" } else { "false" },
         _ => false,
     }
+}
+
+/// `1` and `1.0` are the same number; account numbers beyond 2^53 must not become so by rounding.
+fn same_number(expected: &serde_json::Number, text: &str) -> bool {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    let pair = (expected.as_f64(), text.parse::<f64>());
+    matches!(pair, (Some(a), Ok(b)) if a == b && a.abs() < EXACT_MAX)
 }
 
 /// The values that a dotted path leads to: a name that holds dots itself, nested objects, and every

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::Pattern;
 use crate::decision::{Dimension, Effect, Severity};
 use crate::diagnostic::Source;
+use crate::glob::Glob;
 use crate::request::ActionType;
 
 /// A set of action types.
@@ -32,13 +34,15 @@ impl ActionTypes {
         self.0 & other.0 == other.0
     }
 
+    /// What is in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// The names, in the order of [`ActionType::ALL`].
     pub fn names(self) -> Vec<&'static str> {
-        ActionType::ALL
-            .into_iter()
-            .filter(|kind| self.contains(*kind))
-            .map(ActionType::as_str)
-            .collect()
+        ActionType::ALL.into_iter().filter(|kind| self.contains(*kind)).map(ActionType::as_str).collect()
     }
 }
 
@@ -71,15 +75,6 @@ pub struct Policy {
     pub waives: Vec<Dimension>,
     /// The policy as JSON, for the digest.
     pub canonical: Value,
-}
-
-/// Text of the author's and where it stands.
-#[derive(Debug, Clone)]
-pub struct Spanned {
-    /// The text.
-    pub text: String,
-    /// Its bytes.
-    pub span: Range<usize>,
 }
 
 /// When a policy matches.
@@ -147,9 +142,9 @@ pub enum Test {
     /// None of these.
     NotIn(Vec<Value>),
     /// A regular expression that matches anywhere.
-    Pattern(Spanned),
+    Pattern(Pattern),
     /// One of these globs, whole.
-    Glob(Vec<Spanned>),
+    Glob(Vec<Glob>),
 }
 
 /// A number of actions within a time.

@@ -80,13 +80,8 @@ const METADATA_NAMES: [&str; 9] = [
 ];
 
 /// Names that stand for this machine in common `hosts` files.
-const LOOPBACK_NAMES: [&str; 5] = [
-    "localhost",
-    "localhost6",
-    "localhost.localdomain",
-    "ip6-localhost",
-    "ip6-loopback",
-];
+const LOOPBACK_NAMES: [&str; 5] =
+    ["localhost", "localhost6", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
 
 /// Endings that the public DNS does not serve: RFC 6762 (and its appendix G), RFC 8375, ICANN's
 /// `internal`, Kubernetes' cluster names.
@@ -105,15 +100,8 @@ const PRIVATE_ENDINGS: [&str; 10] = [
 
 /// Public names that answer with an address of the asker's choice or with loopback. Neither
 /// "public" nor "private" would be true.
-const WILDCARD_DNS: [&str; 7] = [
-    "nip.io",
-    "sslip.io",
-    "xip.io",
-    "localtest.me",
-    "lvh.me",
-    "vcap.me",
-    "traefik.me",
-];
+const WILDCARD_DNS: [&str; 7] =
+    ["nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me", "traefik.me"];
 
 /// Characters that IDNA 2003 and IDNA 2008 read differently (UTS 46, deviations).
 const DEVIATIONS: [char; 4] = ['ß', 'ς', '\u{200c}', '\u{200d}'];
@@ -135,20 +123,11 @@ pub(super) fn read(text: &str) -> Result<Host, &'static str> {
     }
     match Parsed::parse(text).map_err(|_| "has a host that is not valid")? {
         Parsed::Domain(name) => read_name(&name),
-        Parsed::Ipv4(address) => Ok(Host {
-            text: address.to_string(),
-            class: class_of_v4(address),
-        }),
+        Parsed::Ipv4(address) => Ok(Host { text: address.to_string(), class: class_of_v4(address) }),
         Parsed::Ipv6(address) => Ok(match address.to_ipv4_mapped() {
             // The same socket as the plain address, so the same name.
-            Some(mapped) => Host {
-                text: mapped.to_string(),
-                class: class_of_v4(mapped),
-            },
-            None => Host {
-                text: address.to_string(),
-                class: class_of_v6(address),
-            },
+            Some(mapped) => Host { text: mapped.to_string(), class: class_of_v4(mapped) },
+            None => Host { text: address.to_string(), class: class_of_v6(address) },
         }),
     }
 }
@@ -163,26 +142,16 @@ pub(super) fn hides_a_delimiter(text: &str) -> bool {
 
 fn read_name(name: &str) -> Result<Host, &'static str> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.len() > NAME_MAX
-        || name
-            .split('.')
-            .any(|label| label.is_empty() || label.len() > LABEL_MAX)
-    {
+    if name.len() > NAME_MAX || name.split('.').any(|label| label.is_empty() || label.len() > LABEL_MAX) {
         return Err("has a host with an empty or overlong label");
     }
-    if !name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-    {
+    if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
         return Err("has a character that no host name has");
     }
     if WILDCARD_DNS.iter().any(|ending| under(name, ending)) {
         return Err("has a public name for an address written in it");
     }
-    Ok(Host {
-        text: name.to_owned(),
-        class: class_of_name(name),
-    })
+    Ok(Host { text: name.to_owned(), class: class_of_name(name) })
 }
 
 fn class_of_name(name: &str) -> Class {
@@ -199,8 +168,7 @@ fn class_of_name(name: &str) -> Class {
 
 /// `name` is `zone` or below it.
 fn under(name: &str, zone: &str) -> bool {
-    name.strip_suffix(zone)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 fn class_of_v4(address: Ipv4Addr) -> Class {
@@ -263,15 +231,11 @@ mod tests {
     use super::*;
 
     fn class(text: &str) -> Class {
-        read(text)
-            .map(|h| h.class)
-            .unwrap_or_else(|why| panic!("{text} {why}"))
+        read(text).map(|h| h.class).unwrap_or_else(|why| panic!("{text} {why}"))
     }
 
     fn text(host: &str) -> String {
-        read(host)
-            .map(|h| h.text)
-            .unwrap_or_else(|why| panic!("{host} {why}"))
+        read(host).map(|h| h.text).unwrap_or_else(|why| panic!("{host} {why}"))
     }
 
     #[test]

@@ -76,9 +76,7 @@ pub fn looks_like_path(text: &str) -> bool {
     let lower: String = text.chars().take(24).collect::<String>().to_ascii_lowercase();
     let rooted =
         text.starts_with('/') && !text.starts_with("//") && !text.starts_with("/*") && text.len() > 1;
-    let dotted = ["./", "../", ".\\", "..\\", "..%", "%2e%2e"]
-        .iter()
-        .any(|start| lower.starts_with(start));
+    let dotted = ["./", "../", ".\\", "..\\", "..%", "%2e%2e"].iter().any(|start| lower.starts_with(start));
     let named = lower.starts_with("file:/")
         || lower.starts_with("~/")
         || (text.starts_with("\\\\") && text.len() > 3)
@@ -213,10 +211,7 @@ fn split_root(text: &str) -> Result<(String, String), &'static str> {
     if share {
         return device_or_share(&path);
     }
-    if let Some(root) = path
-        .starts_with('~')
-        .then(|| path.split('/').next().unwrap_or_default().to_owned())
-    {
+    if let Some(root) = path.starts_with('~').then(|| path.split('/').next().unwrap_or_default().to_owned()) {
         let rest = path.strip_prefix(root.as_str()).unwrap_or_default().to_owned();
         return Ok((root, rest));
     }
@@ -289,11 +284,7 @@ fn resolve(root: String, rest: &str, windows: bool) -> PathView {
         (true, false, false) => format!("{root}/{joined}"),
         _ => format!("{root}{joined}"),
     };
-    PathView {
-        text,
-        absolute,
-        escapes,
-    }
+    PathView { text, absolute, escapes }
 }
 
 /// Windows drops trailing dots and spaces of a component, and names a file's main stream `::$DATA`.
@@ -427,16 +418,7 @@ mod tests {
 
     #[test]
     fn leaving_the_start_is_seen() {
-        for text in [
-            "../x",
-            "a/../../x",
-            "..",
-            "/../x",
-            "~/../x",
-            "C:\\..\\x",
-            "%2e%2e/x",
-            "..%5c..%5cx",
-        ] {
+        for text in ["../x", "a/../../x", "..", "/../x", "~/../x", "C:\\..\\x", "%2e%2e/x", "..%5c..%5cx"] {
             assert!(path(text).escapes, "{text}");
         }
         for text in ["x", "a/../x", "/a/../x", "~/a/../x", "...", "a..b/c", "..a"] {
@@ -471,10 +453,7 @@ mod tests {
                 normalise(text)
             );
         }
-        assert!(matches!(
-            normalise(&"a".repeat(LENGTH_MAX + 1)),
-            PathOutcome::Unparseable(_)
-        ));
+        assert!(matches!(normalise(&"a".repeat(LENGTH_MAX + 1)), PathOutcome::Unparseable(_)));
     }
 
     #[test]

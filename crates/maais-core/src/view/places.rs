@@ -15,10 +15,7 @@ use super::path::PathView;
 pub fn critical(path: &PathView) -> Option<&'static str> {
     let lower = path.text.to_lowercase();
     let place = Place::of(&lower, path);
-    KINDS
-        .iter()
-        .find(|(_, inside)| inside(&place))
-        .map(|(kind, _)| *kind)
+    KINDS.iter().find(|(_, inside)| inside(&place)).map(|(kind, _)| *kind)
 }
 
 pub(super) type Test = fn(&Place<'_>) -> bool;
@@ -49,9 +46,8 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn of(text: &'a str, path: &PathView) -> Self {
-        let behind_tilde = text
-            .strip_prefix('~')
-            .map(|rest| rest.split_once('/').map_or("", |(_, rest)| rest));
+        let behind_tilde =
+            text.strip_prefix('~').map(|rest| rest.split_once('/').map_or("", |(_, rest)| rest));
         let start = behind_tilde.unwrap_or(text);
         let climbed = start.starts_with("..") && path.escapes;
         let tail = start.trim_start_matches("../");
@@ -60,33 +56,20 @@ impl<'a> Place<'a> {
             (false, Some(_)) => None,
             _ => under_root(text),
         };
-        let home = if climbed {
-            home_of(tail)
-        } else {
-            behind_tilde.or_else(|| rooted.and_then(home_of))
-        };
+        let home = if climbed { home_of(tail) } else { behind_tilde.or_else(|| rooted.and_then(home_of)) };
         let parts: Vec<&str> = start.split('/').filter(|part| !part.is_empty()).collect();
         let name = parts.last().copied().unwrap_or_default();
-        Self {
-            rooted,
-            home,
-            bare: parts.len() == 1 && !path.absolute,
-            parts,
-            name,
-            climbed,
-        }
+        Self { rooted, home, bare: parts.len() == 1 && !path.absolute, parts, name, climbed }
     }
 
     /// At or below one of these places under the root.
     pub(super) fn under(&self, places: &[&str]) -> bool {
-        self.rooted
-            .is_some_and(|path| places.iter().any(|place| at_or_below(path, place)))
+        self.rooted.is_some_and(|path| places.iter().any(|place| at_or_below(path, place)))
     }
 
     /// At or below one of these places in a home.
     pub(super) fn in_home(&self, places: &[&str]) -> bool {
-        self.home
-            .is_some_and(|path| places.iter().any(|place| at_or_below(path, place)))
+        self.home.is_some_and(|path| places.iter().any(|place| at_or_below(path, place)))
     }
 
     pub(super) fn has(&self, folders: &[&str]) -> bool {
@@ -104,9 +87,7 @@ impl<'a> Place<'a> {
 
     /// `/top/<anything>/…/name`.
     pub(super) fn root_glob(&self, top: &str, name: &str) -> bool {
-        self.rooted
-            .is_some_and(|path| at_or_below(path, top.trim_start_matches('/')))
-            && self.name == name
+        self.rooted.is_some_and(|path| at_or_below(path, top.trim_start_matches('/'))) && self.name == name
     }
 }
 
@@ -118,9 +99,7 @@ fn under_root(text: &str) -> Option<&str> {
     }
     let path = text.strip_prefix('/').filter(|path| !path.starts_with('/'))?;
     for mount in ["mnt/", "cygdrive/"] {
-        let drive = path
-            .strip_prefix(mount)
-            .filter(|rest| matches!(rest.as_bytes(), [_, b'/', ..]));
+        let drive = path.strip_prefix(mount).filter(|rest| matches!(rest.as_bytes(), [_, b'/', ..]));
         if let Some(inside) = drive.and_then(|rest| rest.get(2..)) {
             return Some(inside);
         }
@@ -133,15 +112,12 @@ fn home_of(path: &str) -> Option<&str> {
     if let Some(rest) = path.strip_prefix("root") {
         return rest.is_empty().then_some("").or_else(|| rest.strip_prefix('/'));
     }
-    let users = ["home/", "users/", "var/root/"]
-        .iter()
-        .find_map(|top| path.strip_prefix(top))?;
+    let users = ["home/", "users/", "var/root/"].iter().find_map(|top| path.strip_prefix(top))?;
     Some(users.split_once('/').map_or("", |(_, rest)| rest))
 }
 
 fn at_or_below(path: &str, place: &str) -> bool {
-    path.strip_prefix(place)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Our own data, settings and policies.
@@ -285,27 +261,19 @@ fn is_ci(p: &Place<'_>) -> bool {
 /// What an assistant obeys. A project's `CLAUDE.md` or `AGENTS.md` is ordinary documentation that
 /// assistants are asked to write, and is reviewed like code: not listed.
 fn is_agent_config(p: &Place<'_>) -> bool {
-    p.has(&[
-        ".claude",
-        ".cursor",
-        ".codex",
-        ".gemini",
-        ".windsurf",
-        ".continue",
-        ".roo",
-        ".cline",
-        ".aider",
-    ]) || p.named(&[
-        ".mcp.json",
-        "mcp.json",
-        "mcp_config.json",
-        "claude_desktop_config.json",
-        ".claude.json",
-        ".cursorrules",
-        ".windsurfrules",
-        ".clinerules",
-        ".aider.conf.yml",
-    ]) || p.has_pair(".github", "copilot-instructions.md")
+    p.has(&[".claude", ".cursor", ".codex", ".gemini", ".windsurf", ".continue", ".roo", ".cline", ".aider"])
+        || p.named(&[
+            ".mcp.json",
+            "mcp.json",
+            "mcp_config.json",
+            "claude_desktop_config.json",
+            ".claude.json",
+            ".cursorrules",
+            ".windsurfrules",
+            ".clinerules",
+            ".aider.conf.yml",
+        ])
+        || p.has_pair(".github", "copilot-instructions.md")
         || (p.has(&[".vscode"]) && p.named(&["settings.json", "tasks.json", "launch.json"]))
 }
 
@@ -322,13 +290,8 @@ pub(super) const HISTORIES: [&str; 9] = [
 ];
 
 fn is_log(p: &Place<'_>) -> bool {
-    p.under(&[
-        "var/log",
-        "run/log",
-        "library/logs",
-        "windows/system32/winevt",
-        "windows/system32/logfiles",
-    ]) || p.named(&HISTORIES)
+    p.under(&["var/log", "run/log", "library/logs", "windows/system32/winevt", "windows/system32/logfiles"])
+        || p.named(&HISTORIES)
 }
 
 /// Top folders that belong to the operating system (Filesystem Hierarchy Standard 3.0, macOS, Windows).
@@ -355,18 +318,8 @@ const SYSTEM: [&str; 19] = [
 ];
 
 /// The part of them that a path which climbed out is taken to mean: `../lib/x` is a neighbour.
-const SYSTEM_CLIMBED: [&str; 10] = [
-    "etc",
-    "usr/bin",
-    "usr/sbin",
-    "usr/lib",
-    "boot",
-    "sys",
-    "proc",
-    "windows/system32",
-    "root",
-    "dev/sda",
-];
+const SYSTEM_CLIMBED: [&str; 10] =
+    ["etc", "usr/bin", "usr/sbin", "usr/lib", "boot", "sys", "proc", "windows/system32", "root", "dev/sda"];
 
 /// Devices that swallow, echo or hold what is written, and nothing else.
 const HARMLESS_DEVICES: [&str; 9] = [
@@ -385,19 +338,9 @@ fn is_system(p: &Place<'_>) -> bool {
     if p.under(&HARMLESS_DEVICES) || p.under(&["proc/self/fd"]) {
         return false;
     }
-    let sockets = [
-        "run/docker.sock",
-        "var/run/docker.sock",
-        "run/containerd",
-        "run/crio",
-    ];
+    let sockets = ["run/docker.sock", "var/run/docker.sock", "run/containerd", "run/crio"];
     let top = p.rooted.is_some_and(str::is_empty);
-    top || p.under(&sockets)
-        || if p.climbed {
-            p.under(&SYSTEM_CLIMBED)
-        } else {
-            p.under(&SYSTEM)
-        }
+    top || p.under(&sockets) || if p.climbed { p.under(&SYSTEM_CLIMBED) } else { p.under(&SYSTEM) }
 }
 
 #[cfg(test)]
@@ -452,10 +395,7 @@ mod tests {
             ("~/Library/LaunchAgents/x.plist", "persistence"),
             ("repo/.git/hooks/pre-commit", "persistence"),
             (".git/config", "persistence"),
-            (
-                "%APPDATA%\\Microsoft\\Windows\\Start Menu\\Programs\\Startup\\x.lnk",
-                "persistence",
-            ),
+            ("%APPDATA%\\Microsoft\\Windows\\Start Menu\\Programs\\Startup\\x.lnk", "persistence"),
             (".github/workflows/ci.yml", "ci"),
             ("repo/.gitlab-ci.yml", "ci"),
             ("Jenkinsfile", "ci"),

@@ -16,22 +16,15 @@ use super::places::{HISTORIES, Place, Test};
 pub fn secret_place(path: &PathView) -> Option<&'static str> {
     let lower = path.text.to_lowercase();
     let place = Place::of(&lower, path);
-    SECRETS
-        .iter()
-        .find(|(_, inside)| inside(&place))
-        .map(|(kind, _)| *kind)
+    SECRETS.iter().find(|(_, inside)| inside(&place)).map(|(kind, _)| *kind)
 }
 
 const SECRETS: [(&str, Test); 9] = [
     ("system_credentials", is_system_credential),
     ("process_environment", |p| p.root_glob("/proc", "environ")),
     ("ssh_key", is_ssh_key),
-    ("cloud_credentials", |p| {
-        p.in_home(&CLOUD_CREDENTIALS) || p.has_pair(".aws", "credentials")
-    }),
-    ("token_file", |p| {
-        p.in_home(&TOKEN_FILES) || p.named(&[".git-credentials", ".netrc", ".pgpass"])
-    }),
+    ("cloud_credentials", |p| p.in_home(&CLOUD_CREDENTIALS) || p.has_pair(".aws", "credentials")),
+    ("token_file", |p| p.in_home(&TOKEN_FILES) || p.named(&[".git-credentials", ".netrc", ".pgpass"])),
     ("env_file", is_env_file),
     ("password_store", is_password_store),
     ("history", |p| p.named(&HISTORIES)),
@@ -64,37 +57,15 @@ fn is_system_credential(p: &Place<'_>) -> bool {
 
 /// Private keys by their customary names; `known_hosts`, `config` and `.pub` are not secret.
 fn is_ssh_key(p: &Place<'_>) -> bool {
-    let customary = [
-        "id_rsa",
-        "id_dsa",
-        "id_ecdsa",
-        "id_ed25519",
-        "id_ecdsa_sk",
-        "id_ed25519_sk",
-        "identity",
-    ];
-    let open = [
-        "config",
-        "known_hosts",
-        "known_hosts.old",
-        "authorized_keys",
-        "environment",
-        "rc",
-        ".ssh",
-    ];
+    let customary =
+        ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk", "identity"];
+    let open = ["config", "known_hosts", "known_hosts.old", "authorized_keys", "environment", "rc", ".ssh"];
     let in_ssh = p.has(&[".ssh"]) && !open.contains(&p.name);
     !p.name.ends_with(".pub") && (in_ssh || customary.contains(&p.name))
 }
 
-const CLOUD_CREDENTIALS: [&str; 7] = [
-    ".aws/credentials",
-    ".aws/sso/cache",
-    ".config/gcloud",
-    ".azure",
-    ".oci",
-    ".boto",
-    ".s3cfg",
-];
+const CLOUD_CREDENTIALS: [&str; 7] =
+    [".aws/credentials", ".aws/sso/cache", ".config/gcloud", ".azure", ".oci", ".boto", ".s3cfg"];
 
 const TOKEN_FILES: [&str; 20] = [
     ".netrc",
@@ -121,32 +92,20 @@ const TOKEN_FILES: [&str; 20] = [
 
 /// `.env`, `.env.production`; not the examples that are meant to be shared.
 fn is_env_file(p: &Place<'_>) -> bool {
-    let shared = [
-        "example", "sample", "template", "dist", "defaults", "schema", "md",
-    ];
+    let shared = ["example", "sample", "template", "dist", "defaults", "schema", "md"];
     match p.name.strip_prefix(".env") {
         Some("") => true,
-        Some(rest) => rest
-            .strip_prefix('.')
-            .is_some_and(|kind| !shared.iter().any(|s| kind.ends_with(s))),
+        Some(rest) => rest.strip_prefix('.').is_some_and(|kind| !shared.iter().any(|s| kind.ends_with(s))),
         None => p.name == ".envrc",
     }
 }
 
 fn is_password_store(p: &Place<'_>) -> bool {
-    let browser = [
-        "login data",
-        "key4.db",
-        "key3.db",
-        "logins.json",
-        "cookies.sqlite",
-    ];
+    let browser = ["login data", "key4.db", "key3.db", "logins.json", "cookies.sqlite"];
     let wallet = ["wallet.dat"];
     p.named(&browser)
         || p.named(&wallet)
-        || [".kdbx", ".keychain", ".keychain-db"]
-            .iter()
-            .any(|ending| p.name.ends_with(ending))
+        || [".kdbx", ".keychain", ".keychain-db"].iter().any(|ending| p.name.ends_with(ending))
         || p.has(&[".password-store"])
         || p.has_pair(".gnupg", "private-keys-v1.d")
         || p.has_pair(".gnupg", "secring.gpg")
@@ -162,26 +121,9 @@ fn is_password_store(p: &Place<'_>) -> bool {
 /// Private keys and key stores by their endings. `.pem` and `.key` alone say little (certificates,
 /// slide shows): the name must say key.
 fn is_key_file(p: &Place<'_>) -> bool {
-    let sure = [
-        ".ppk",
-        ".p12",
-        ".pfx",
-        ".jks",
-        ".keystore",
-        ".p8",
-        "_rsa",
-        "_ed25519",
-        "_ecdsa",
-    ];
-    let likely = [
-        "privkey.pem",
-        "private.pem",
-        "private_key.pem",
-        "-key.pem",
-        "_key.pem",
-        "key.pem",
-        "private.key",
-    ];
+    let sure = [".ppk", ".p12", ".pfx", ".jks", ".keystore", ".p8", "_rsa", "_ed25519", "_ecdsa"];
+    let likely =
+        ["privkey.pem", "private.pem", "private_key.pem", "-key.pem", "_key.pem", "key.pem", "private.key"];
     let served =
         [".key"].iter().any(|end| p.name.ends_with(end)) && p.has(&["ssl", "tls", "certs", "pki", "private"]);
     sure.iter().chain(&likely).any(|ending| p.name.ends_with(ending)) || served
@@ -206,10 +148,7 @@ mod tests {
             ("/etc/shadow", "system_credentials"),
             ("../../../../etc/shadow", "system_credentials"),
             ("/etc/ssh/ssh_host_rsa_key", "system_credentials"),
-            (
-                "/var/run/secrets/kubernetes.io/serviceaccount/token",
-                "system_credentials",
-            ),
+            ("/var/run/secrets/kubernetes.io/serviceaccount/token", "system_credentials"),
             ("C:\\Windows\\System32\\config\\SAM", "system_credentials"),
             ("/proc/self/environ", "process_environment"),
             ("/proc/1/environ", "process_environment"),
@@ -218,10 +157,7 @@ mod tests {
             ("backup/id_rsa", "ssh_key"),
             ("~/.ssh/deploy", "ssh_key"),
             ("~/.aws/credentials", "cloud_credentials"),
-            (
-                "~/.config/gcloud/application_default_credentials.json",
-                "cloud_credentials",
-            ),
+            ("~/.config/gcloud/application_default_credentials.json", "cloud_credentials"),
             ("~/.netrc", "token_file"),
             ("~/.kube/config", "token_file"),
             ("~/.docker/config.json", "token_file"),

@@ -44,13 +44,7 @@ pub enum UrlOutcome {
 }
 
 /// Schemes whose syntax WHATWG fixes ("special"), with their ports; `file` apart.
-const SPECIAL: [(&str, u16); 5] = [
-    ("http", 80),
-    ("https", 443),
-    ("ws", 80),
-    ("wss", 443),
-    ("ftp", 21),
-];
+const SPECIAL: [(&str, u16); 5] = [("http", 80), ("https", 443), ("ws", 80), ("wss", 443), ("ftp", 21)];
 
 /// Default ports of other schemes that reach a network (IANA).
 const PORTS: [(&str, u16); 22] = [
@@ -82,9 +76,7 @@ const PORTS: [(&str, u16); 22] = [
 const STAYS: [&str; 4] = ["data", "javascript", "about", "vbscript"];
 
 /// Schemes without a host that do not.
-const OPAQUE: [&str; 9] = [
-    "mailto", "tel", "sms", "callto", "urn", "magnet", "news", "cid", "mid",
-];
+const OPAQUE: [&str; 9] = ["mailto", "tel", "sms", "callto", "urn", "magnet", "news", "cid", "mid"];
 
 /// Schemes whose body is another URL, unwrapped by some clients only.
 const WRAPPERS: [&str; 6] = ["view-source", "blob", "jar", "url", "feed", "filesystem"];
@@ -160,10 +152,7 @@ fn parse(text: &str) -> Result<UrlView, &'static str> {
         return Err("is longer than 8 KiB");
     }
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
-    if text
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
-    {
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Err("has a control character in it");
     }
     let Some((scheme, rest)) = scheme_of(text) else {
@@ -221,11 +210,7 @@ fn with_authority(scheme: &str, text: &str) -> Result<UrlView, &'static str> {
     }
     let (host_text, port) = split_port(without_user(scheme, authority)?)?;
     let host = host::read(host_text)?;
-    let brackets = if host.text.contains(':') {
-        ("[", "]")
-    } else {
-        ("", "")
-    };
+    let brackets = if host.text.contains(':') { ("[", "]") } else { ("", "") };
     let default = default_port(scheme);
     let port = port.or(default);
     let mut canonical = format!("{scheme}://{}{}{}", brackets.0, host.text, brackets.1);
@@ -244,14 +229,7 @@ fn with_authority(scheme: &str, text: &str) -> Result<UrlView, &'static str> {
             canonical.push_str(part);
         }
     }
-    Ok(UrlView {
-        scheme: scheme.to_owned(),
-        host: host.text,
-        port,
-        path,
-        class: host.class,
-        canonical,
-    })
+    Ok(UrlView { scheme: scheme.to_owned(), host: host.text, port, path, class: host.class, canonical })
 }
 
 fn without_user<'a>(scheme: &str, authority: &'a str) -> Result<&'a str, &'static str> {
@@ -286,9 +264,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     if !port.bytes().all(|b| b.is_ascii_digit()) {
         return Err("has a port that is not a number");
     }
-    port.parse()
-        .map(|port| (host, Some(port)))
-        .map_err(|_| "has a port beyond 65535")
+    port.parse().map(|port| (host, Some(port))).map_err(|_| "has a port beyond 65535")
 }
 
 /// `file:/x`, `file:///x`, `file://localhost/x`; `file://server/share` goes to the server.
@@ -336,11 +312,7 @@ fn opaque(scheme: &str, rest: &str) -> Result<UrlView, &'static str> {
         return Err("has a user or a scheme: clients differ");
     }
     let stays = STAYS.contains(&scheme) || rest.starts_with('/');
-    Ok(without_host(
-        scheme,
-        rest,
-        if stays { Class::Loopback } else { Class::Public },
-    ))
+    Ok(without_host(scheme, rest, if stays { Class::Loopback } else { Class::Public }))
 }
 
 fn without_host(scheme: &str, rest: &str, class: Class) -> UrlView {
@@ -357,19 +329,15 @@ fn without_host(scheme: &str, rest: &str, class: Class) -> UrlView {
 /// Splits off a scheme (RFC 3986 3.1), lower-cased. `host:8080/x` has none.
 fn scheme_of(text: &str) -> Option<(String, &str)> {
     let (scheme, rest) = text.split_once(':')?;
-    let letters = scheme
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let letters = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     if !letters || !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
     let scheme = scheme.to_ascii_lowercase();
     let known = STAYS.contains(&scheme.as_str()) || OPAQUE.contains(&scheme.as_str()) || is_special(&scheme);
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let port_like = digits > 0
-        && rest
-            .get(digits..)
-            .is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
+    let port_like =
+        digits > 0 && rest.get(digits..).is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
     (known || !port_like).then_some((scheme, rest))
 }
 
@@ -378,11 +346,7 @@ fn is_special(scheme: &str) -> bool {
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
-    SPECIAL
-        .iter()
-        .chain(&PORTS)
-        .find(|(name, _)| *name == scheme)
-        .map(|(_, port)| *port)
+    SPECIAL.iter().chain(&PORTS).find(|(name, _)| *name == scheme).map(|(_, port)| *port)
 }
 
 /// Schemes that make a URL of a whole text without `//`, and are no word of prose before a colon.
@@ -400,8 +364,7 @@ fn known_without_slashes(scheme: &str, rest: &str) -> bool {
 
 /// Whether a URL's first line already holds the whole authority.
 fn completes_an_authority(line: &str) -> bool {
-    line.split_once("://")
-        .is_some_and(|(_, rest)| rest.contains(['/', '.']))
+    line.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '.']))
 }
 
 /// Percent-encoded letters, digits, `-._~` mean themselves (RFC 3986 6.2.2.2).
@@ -535,10 +498,7 @@ mod tests {
             "http://EVIL.com./",
         ] {
             let view = parsed(text);
-            assert!(
-                view.host.ends_with("evil.com") && view.class == Class::Public,
-                "{text}"
-            );
+            assert!(view.host.ends_with("evil.com") && view.class == Class::Public, "{text}");
         }
     }
 
@@ -561,10 +521,7 @@ mod tests {
         ] {
             assert_eq!(parsed(text).class, Class::Loopback, "{text}");
         }
-        assert_eq!(
-            parsed("http://169.254.169.254/latest/meta-data").class,
-            Class::Metadata
-        );
+        assert_eq!(parsed("http://169.254.169.254/latest/meta-data").class, Class::Metadata);
         assert_eq!(parsed("http://[fd00:ec2::254]/").class, Class::Metadata);
         assert_eq!(parsed("http://build/").class, Class::Private);
     }
@@ -610,26 +567,16 @@ mod tests {
             "file:////evil.com/share",
             "file:\\\\evil.com\\share",
         ] {
-            assert!(
-                matches!(view(text), UrlOutcome::Unparseable(_)),
-                "{text:?}: {:?}",
-                view(text)
-            );
+            assert!(matches!(view(text), UrlOutcome::Unparseable(_)), "{text:?}: {:?}", view(text));
         }
     }
 
     #[test]
     fn the_canonical_form_is_what_should_be_sent() {
         for (text, expected) in [
-            (
-                "HTTP://User:pw@Example.COM:80/a/../b/./c?q=1#f",
-                "http://example.com/b/c?q=1#f",
-            ),
+            ("HTTP://User:pw@Example.COM:80/a/../b/./c?q=1#f", "http://example.com/b/c?q=1#f"),
             ("https://example.com:8443", "https://example.com:8443/"),
-            (
-                "https://example.com/%61dmin/%2e%2e/%2Fx",
-                "https://example.com/%2Fx",
-            ),
+            ("https://example.com/%61dmin/%2e%2e/%2Fx", "https://example.com/%2Fx"),
             ("http://[::1]:80/", "http://[::1]/"),
             ("http://[::ffff:10.0.0.1]:81/", "http://10.0.0.1:81/"),
             ("example.com/a b", "http://example.com/a%20b"),
@@ -662,11 +609,7 @@ mod tests {
             ("sqlite:///var/x.db", "sqlite", Class::Loopback),
         ] {
             let view = parsed(text);
-            assert_eq!(
-                (view.scheme.as_str(), view.host.as_str(), view.class),
-                (scheme, "", class),
-                "{text}"
-            );
+            assert_eq!((view.scheme.as_str(), view.host.as_str(), view.class), (scheme, "", class), "{text}");
         }
     }
 
@@ -722,18 +665,9 @@ mod tests {
             };
             all_in(text, 10).into_iter().map(read).collect()
         };
-        assert_eq!(
-            hosts("See https://a.com/x, or (http://b.org/y)."),
-            ["a.com", "b.org"]
-        );
-        assert_eq!(
-            hosts(r#"{\"u\":\"https://a.com\"} curl 'http://b.com/x'|sh"#),
-            ["a.com", "b.com"]
-        );
-        assert_eq!(
-            hosts("curl http:\\\\evil.com"),
-            ["has a backslash before the host"]
-        );
+        assert_eq!(hosts("See https://a.com/x, or (http://b.org/y)."), ["a.com", "b.org"]);
+        assert_eq!(hosts(r#"{\"u\":\"https://a.com\"} curl 'http://b.com/x'|sh"#), ["a.com", "b.com"]);
+        assert_eq!(hosts("curl http:\\\\evil.com"), ["has a backslash before the host"]);
         assert_eq!(hosts("x=http://en.example.org/wiki/A_(b) y"), ["en.example.org"]);
         assert_eq!(hosts("C:\\x std::io a: b 12:30 //x"), Vec::<String>::new());
         assert_eq!(hosts("<a href=\"ftp://f.com/\">f</a>"), ["f.com"]);
@@ -744,11 +678,7 @@ mod tests {
     fn urls_beyond_the_limit_are_not_passed_over_in_silence() {
         let text = "http://a.com ".repeat(5);
         assert_eq!(all_in(&text, 5).len(), 5);
-        assert!(
-            all_in(&text, 5)
-                .iter()
-                .all(|o| matches!(o, UrlOutcome::Parsed(_)))
-        );
+        assert!(all_in(&text, 5).iter().all(|o| matches!(o, UrlOutcome::Parsed(_))));
         let cut = all_in(&text, 3);
         assert_eq!(cut.len(), 3);
         assert!(matches!(cut.last(), Some(UrlOutcome::Unparseable(_))));
@@ -757,10 +687,7 @@ mod tests {
     #[test]
     fn an_overlong_url_has_no_view() {
         let text = format!("http://a.com/{}", "x".repeat(LENGTH_MAX));
-        assert!(matches!(
-            view(&text),
-            UrlOutcome::Unparseable("is longer than 8 KiB")
-        ));
+        assert!(matches!(view(&text), UrlOutcome::Unparseable("is longer than 8 KiB")));
     }
 
     proptest! {

@@ -1,0 +1,152 @@
+//! What of an action and its decision goes into the log: everything but sensitive and oversized values,
+//! which are sealed.
+//!
+//! Nothing is decided here, and nothing is left out: a sealed value leaves its commitment in its place.
+
+use std::io;
+
+use maais_audit::SealedValue;
+use maais_audit::seal::seal;
+use maais_core::decide::State;
+use maais_core::decision::Decision;
+use maais_core::facts::Facts;
+use maais_core::policy::PolicySet;
+use maais_core::request::Malformed;
+use serde_json::{Map, Value};
+
+use crate::sessions::Session;
+
+/// Bytes of one value as JSON beyond which it is sealed to keep records small.
+const VALUE_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of the request as JSON beyond which its larger parts are sealed whole, so that a record always
+/// fits in the 32 KiB of a log line.
+const REQUEST_BYTES_MAX: usize = 12 * 1024;
+
+/// A record's body and what is sealed in it.
+pub(crate) struct Body {
+    pub(crate) map: Map<String, Value>,
+    pub(crate) sealed: Vec<SealedValue>,
+}
+
+/// The record of a decision on a request.
+pub(crate) fn of_request(
+    facts: &Facts<'_>,
+    state: &State,
+    session: Option<Session>,
+    policies: &PolicySet,
+    decision: &Decision,
+) -> io::Result<Body> {
+    let mut request = Value::Object(facts.request().to_json());
+    let mut sealed = Vec::new();
+    let sensitive: Vec<&str> =
+        facts.sensitive().iter().filter(|fact| fact.is_strong()).map(|fact| fact.place.as_str()).collect();
+    for place in outermost(sensitive) {
+        seal_at(&mut request, place, &mut sealed)?;
+    }
+    seal_oversized(&mut request, &mut sealed)?;
+    let mut state = state.to_json(policies);
+    if let (Some(session), Value::Object(map)) = (session, &mut state) {
+        map.insert("session".into(), session.to_json());
+    }
+    let mut map = body(decision);
+    map.insert("request".into(), request);
+    map.insert("state".into(), state);
+    Ok(Body { map, sealed })
+}
+
+/// The record of what should have been a request.
+pub(crate) fn of_malformed(malformed: &Malformed, decision: &Decision) -> Body {
+    let mut attempt = malformed.claims.clone();
+    attempt.insert("error".into(), malformed.error.to_string().into());
+    let mut map = body(decision);
+    map.insert("attempt".into(), Value::Object(attempt));
+    Body { map, sealed: Vec::new() }
+}
+
+fn body(decision: &Decision) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("decision".into(), Value::Object(decision.to_json()));
+    map
+}
+
+/// Places that lie within none of the others: sealing the outer one seals the inner one.
+fn outermost(mut places: Vec<&str>) -> Vec<&str> {
+    places.sort_unstable();
+    let mut kept: Vec<&str> = Vec::new();
+    for place in places {
+        let within = |outer: &&str| {
+            place.strip_prefix(*outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !kept.iter().any(within) {
+            kept.push(place);
+        }
+    }
+    kept
+}
+
+fn seal_at(request: &mut Value, place: &str, sealed: &mut Vec<SealedValue>) -> io::Result<()> {
+    if let Some(value) = request.pointer_mut(place) {
+        let closed = seal(value)?;
+        *value = closed.marker();
+        sealed.push(closed);
+    }
+    Ok(())
+}
+
+/// Seals what would make the record too long: large parameters, then, if that is not enough, everything
+/// that the agent could make grow.
+fn seal_oversized(request: &mut Value, sealed: &mut Vec<SealedValue>) -> io::Result<()> {
+    if size(request) <= REQUEST_BYTES_MAX {
+        return Ok(());
+    }
+    for part in ["/parameters", "/context"] {
+        let names: Vec<String> = match request.pointer(part) {
+            Some(Value::Object(map)) => map
+                .iter()
+                .filter(|(_, value)| size(value) > VALUE_BYTES_MAX)
+                .map(|(name, _)| name.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        for name in names {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            seal_at(request, &format!("{part}/{name}"), sealed)?;
+        }
+    }
+    for part in ["/declared_goal", "/parameters", "/context", "/target"] {
+        if size(request) > REQUEST_BYTES_MAX {
+            seal_at(request, part, sealed)?;
+        }
+    }
+    Ok(())
+}
+
+fn size(value: &Value) -> usize {
+    let mut counter = Counter(0);
+    // Writing to a counter cannot fail.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
+}
+
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inner_place_is_sealed_with_the_outer_one() {
+        assert_eq!(outermost(vec!["/a/b", "/a", "/ab", "/a/b/c"]), ["/a", "/ab"]);
+    }
+}

@@ -1,0 +1,503 @@
+//! The reference monitor: every action goes through [`Runtime::intercept`], is decided once and recorded
+//! once, and the answer leaves only after the record is on the disk.
+//!
+//! Trusted: this process. Not trusted: the agent, what it sends, the disk, the wall clock.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use maais_audit::{Entry, Kind, Log, Receipt};
+use maais_core::decide::decide;
+use maais_core::decision::Decision;
+use maais_core::facts::Facts;
+use maais_core::request::{ActionRequest, Attempt, Defaults};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+
+use crate::clock::Now;
+use crate::config::Config;
+use crate::events::{Event, Events, Subscription};
+use crate::limits::{CELLS_MAX, Limits, Reservation};
+use crate::memo::{CacheStats, DetectorCache};
+use crate::record::{self, Body};
+use crate::sessions::Sessions;
+use crate::snapshot::{Snapshot, SnapshotError};
+
+/// The tenant of agents that belong to none.
+const TENANT: &str = "default";
+/// Actions whose outcome may still come. Beyond it, the oldest are no longer expected.
+const EXPECTED_MAX: usize = 100_000;
+
+/// An open engine.
+pub struct Runtime {
+    config: Config,
+    snapshot: ArcSwap<Snapshot>,
+    limits: Limits,
+    sessions: Sessions,
+    memo: DetectorCache,
+    events: Events,
+    expected: Mutex<Expected>,
+    last_wall: Mutex<Timestamp>,
+    counters: Counters,
+    log: Log,
+}
+
+/// Allowed actions and where their records are.
+#[derive(Default)]
+struct Expected {
+    actions: HashMap<Box<str>, Pending>,
+    order: std::collections::VecDeque<Box<str>>,
+}
+
+#[derive(Clone)]
+struct Pending {
+    index: u64,
+    agent: String,
+    session: Option<String>,
+}
+
+#[derive(Default)]
+struct Counters {
+    decisions: [AtomicU64; 3],
+    unrecorded: AtomicU64,
+    reload_failures: AtomicU64,
+}
+
+/// Why an engine did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Settings or policies.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The log cannot be opened, or what is in it cannot be believed.
+    #[error("the audit log cannot be opened: {0}")]
+    Log(#[from] maais_audit::OpenError),
+    /// The log cannot be written.
+    #[error("the audit log cannot be written: {0}")]
+    Append(#[from] maais_audit::AppendError),
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Whether it ended without an error.
+    pub ok: bool,
+    /// What it gave back, as text.
+    pub output: Option<String>,
+}
+
+/// Why an outcome was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// No allowed action of that id is waited for.
+    #[error("no allowed action `{action_id}` waits for an outcome")]
+    Unknown {
+        /// The id.
+        action_id: String,
+    },
+    /// The log refused it.
+    #[error(transparent)]
+    Append(#[from] maais_audit::AppendError),
+}
+
+/// How the engine is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// Nothing is degraded.
+    pub healthy: bool,
+    /// What is.
+    pub reasons: Vec<String>,
+    /// Decisions since the start: allowed, put to a person, denied.
+    pub decisions: [u64; 3],
+    /// Records in this log.
+    pub log_size: u64,
+    /// The log's name.
+    pub log_origin: String,
+    /// The snapshot in force.
+    pub snapshot: String,
+    /// Rules in force.
+    pub rules: usize,
+    /// Counts that are kept for limits.
+    pub limit_cells: usize,
+    /// Sessions that are remembered.
+    pub sessions: usize,
+    /// Events that subscribers were too slow for.
+    pub events_dropped: u64,
+    /// How often the detector cache helped.
+    pub cache: CacheStats,
+}
+
+impl Health {
+    /// Every field under its public name.
+    pub fn to_json(&self) -> Value {
+        let [allowed, approvals, denied] = self.decisions;
+        json!({
+            "cache_hit_rate": self.cache.hit_rate(),
+            "decisions": {"ALLOW": allowed, "DENY": denied, "REQUIRE_APPROVAL": approvals},
+            "events_dropped": self.events_dropped,
+            "limit_cells": self.limit_cells,
+            "log": {"origin": self.log_origin, "size": self.log_size},
+            "reasons": self.reasons,
+            "rules": self.rules,
+            "sessions": self.sessions,
+            "snapshot": self.snapshot,
+            "status": if self.healthy { "healthy" } else { "degraded" },
+        })
+    }
+}
+
+/// What an action is decided with, and gives back when it may not run.
+struct Judged {
+    decision: Decision,
+    body: std::io::Result<Body>,
+    reservation: Option<Reservation>,
+}
+
+impl Runtime {
+    /// Loads settings and policies, opens the log and checks it, and records the start.
+    ///
+    /// # Errors
+    /// When anything of this fails: an engine that could not decide or record does not exist.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let snapshot = Snapshot::load(config.settings.as_deref(), &config.policies)?;
+        for warning in &snapshot.warnings.0 {
+            tracing::warn!(place = %warning.place(), "{}", warning.message);
+        }
+        let options = maais_audit::Options { origin: config.deployment.clone(), ..Default::default() };
+        let log = match &config.storage {
+            Some(storage) => Log::open_on(storage.clone(), &config.home, options)?,
+            None => Log::open(&config.home, options)?,
+        };
+        let runtime = Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            limits: Limits::new(CELLS_MAX, config.counting),
+            sessions: Sessions::default(),
+            memo: DetectorCache::new(),
+            events: Events::default(),
+            expected: Mutex::default(),
+            last_wall: Mutex::new(Timestamp::MIN),
+            counters: Counters::default(),
+            log,
+            config,
+        };
+        let now = runtime.config.clock.now().wall;
+        runtime.append(Kind::Start, &runtime.describe_snapshot(), now)?;
+        Ok(runtime)
+    }
+
+    /// Decides an action and records the decision. Whatever fails, the answer is a denial; no answer
+    /// leaves before its record is on the disk.
+    pub fn intercept(&self, attempt: impl Into<Attempt>) -> Decision {
+        let attempt = attempt.into();
+        let now = self.config.clock.now();
+        let snapshot = self.snapshot.load();
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&attempt, &snapshot, now)));
+        let Judged { mut decision, body, reservation } =
+            judged.unwrap_or_else(|_| Judged::broken(&attempt, now));
+
+        match self.record(&attempt, body, now) {
+            Ok(receipt) => self.acknowledge(&attempt, &mut decision, &receipt),
+            Err(error) => {
+                tracing::error!(%error, "audit log unavailable: denying");
+                self.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
+                decision = Decision::deny("audit.unavailable", error.to_string(), now.wall);
+            }
+        }
+        self.conclude(attempt, &mut decision, reservation, now);
+        decision
+    }
+
+    /// Records what came of an allowed action. An outcome is told once.
+    ///
+    /// # Errors
+    /// When no such action waits for its outcome, or the log refuses the record.
+    pub fn observe_result(&self, action_id: &str, outcome: &Outcome) -> Result<Receipt, ObserveError> {
+        let now = self.config.clock.now();
+        let pending = self.expected.lock().actions.remove(action_id);
+        let pending = pending.ok_or_else(|| ObserveError::Unknown { action_id: action_id.to_owned() })?;
+        let body = record_of_outcome(action_id, &pending, outcome);
+        let session = pending.session.as_deref();
+        let sealed = [];
+        let entry = Entry {
+            kind: Kind::Outcome,
+            time: now.wall,
+            tenant: TENANT,
+            session,
+            subject: &pending.agent,
+            body: &body,
+            sealed: &sealed,
+        };
+        let receipt = self.log.append(entry)?;
+        if let Some(session) = session {
+            self.sessions.observed(session, now.elapsed);
+        }
+        Ok(receipt)
+    }
+
+    /// Loads settings and policies again. All or nothing: on error the old ones stay in force.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the new ones; or the log refuses to record the change.
+    pub fn reload(&self) -> Result<(), OpenError> {
+        let loaded = Snapshot::load(self.config.settings.as_deref(), &self.config.policies);
+        let snapshot = loaded.inspect_err(|error| {
+            self.counters.reload_failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%error, "the new policies are not used; the old ones stay in force");
+        })?;
+        let body = describe(&snapshot);
+        self.append(Kind::Policy, &body, self.config.clock.now().wall)?;
+        self.counters.reload_failures.store(0, Ordering::Relaxed);
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// The id and time that an edge gives to a request without.
+    pub fn defaults(&self) -> Defaults {
+        Defaults { action_id: uuid::Uuid::now_v7().to_string(), timestamp: self.config.clock.now().wall }
+    }
+
+    /// Policies and settings in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The data directory.
+    pub fn home(&self) -> &Path {
+        &self.config.home
+    }
+
+    /// The folder of the log that this engine writes.
+    pub fn log_dir(&self) -> &Path {
+        self.log.dir()
+    }
+
+    /// Decided actions from now on.
+    pub fn subscribe(&self) -> Subscription {
+        self.events.subscribe()
+    }
+
+    /// How the engine is.
+    pub fn health(&self) -> Health {
+        let mut reasons = Vec::new();
+        if self.counters.unrecorded.load(Ordering::Relaxed) > 0 {
+            reasons.push("actions were denied because the audit log could not be written".to_owned());
+        }
+        if self.counters.reload_failures.load(Ordering::Relaxed) > 0 {
+            reasons.push("the newest policies did not load; older ones are in force".to_owned());
+        }
+        let snapshot = self.snapshot.load();
+        Health {
+            healthy: reasons.is_empty(),
+            reasons,
+            decisions: self.counters.decisions.each_ref().map(|count| count.load(Ordering::Relaxed)),
+            log_size: self.log.size(),
+            log_origin: self.log.origin().to_owned(),
+            snapshot: snapshot.digest.clone(),
+            rules: snapshot.policies.rules().len(),
+            limit_cells: self.limits.len(),
+            sessions: self.sessions.len(),
+            events_dropped: self.events.dropped(),
+            cache: self.memo.stats(),
+        }
+    }
+
+    /// Facts, state, decision and record of one action; nothing outside is changed but reservations.
+    fn judge(&self, attempt: &Attempt, snapshot: &Snapshot, now: Now) -> Judged {
+        let request = match attempt {
+            Attempt::Valid(request) => request,
+            Attempt::Malformed(malformed) => {
+                let mut decision = Decision::deny("request.malformed", malformed.error.to_string(), now.wall);
+                self.surround(&mut decision, snapshot, now);
+                let body = record::of_malformed(malformed, &decision);
+                return Judged { decision, body: Ok(body), reservation: None };
+            }
+        };
+        let facts = Facts::new(request, &self.memo);
+        let session = request.session_id().map(|id| self.sessions.before(id));
+        let (state, reservation) = self.limits.observe(snapshot, &facts, now.elapsed);
+        let mut decision = decide(&snapshot.policies, &snapshot.settings, &facts, &state, now.wall);
+        self.surround(&mut decision, snapshot, now);
+        let body = record::of_request(&facts, &state, session, &snapshot.policies, &decision);
+        Judged { decision, body, reservation: Some(reservation) }
+    }
+
+    /// What the record says of the decision beside itself.
+    fn surround(&self, decision: &mut Decision, snapshot: &Snapshot, now: Now) {
+        let mut last = self.last_wall.lock();
+        let mut degraded = Vec::new();
+        if now.wall < *last {
+            degraded.push("clock.backwards");
+        }
+        *last = now.wall.max(*last);
+        decision.metadata.insert("degraded".into(), json!(degraded));
+        decision.metadata.insert("snapshot".into(), snapshot.digest.clone().into());
+        decision.metadata.insert("tenant".into(), TENANT.into());
+    }
+
+    fn record(
+        &self,
+        attempt: &Attempt,
+        body: std::io::Result<Body>,
+        now: Now,
+    ) -> Result<Receipt, RecordError> {
+        let body = body.map_err(RecordError::Seal)?;
+        let (subject, session) = match attempt {
+            Attempt::Valid(request) => (request.agent_id().as_str(), request.session_id()),
+            Attempt::Malformed(_) => ("malformed", None),
+        };
+        let entry = Entry {
+            kind: Kind::Decision,
+            time: now.wall,
+            tenant: TENANT,
+            session,
+            subject,
+            body: &body.map,
+            sealed: &body.sealed,
+        };
+        Ok(self.log.append(entry)?)
+    }
+
+    /// The record is on the disk: the decision carries its receipt, and an allowed action is expected.
+    fn acknowledge(&self, attempt: &Attempt, decision: &mut Decision, receipt: &Receipt) {
+        let told = json!({
+            "index": receipt.index, "leaf": receipt.leaf.to_string(),
+            "origin": &*receipt.origin, "time": receipt.time.to_string(),
+        });
+        decision.metadata.insert("receipt".into(), told);
+        if let (Attempt::Valid(request), true) = (attempt, decision.allow()) {
+            self.expected.lock().add(request, receipt.index);
+        }
+    }
+
+    /// Everything that follows from the final decision.
+    fn conclude(
+        &self,
+        attempt: Attempt,
+        decision: &mut Decision,
+        reservation: Option<Reservation>,
+        now: Now,
+    ) {
+        let allowed = decision.allow();
+        if let Some(reservation) = reservation {
+            self.limits.settle(reservation, allowed);
+        }
+        if let Attempt::Valid(request) = &attempt
+            && let Some(session) = request.session_id()
+        {
+            self.sessions.decided(session, allowed, now.elapsed);
+        }
+        if let Some(count) = self.counters.decisions.get(decision.effect as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let latency = self.config.clock.now().elapsed.saturating_sub(now.elapsed);
+        decision
+            .metadata
+            .insert("latency_us".into(), u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).into());
+        if self.events.wanted() {
+            self.events.publish(Event { attempt: Arc::new(attempt), decision: decision.clone() });
+        }
+    }
+
+    fn describe_snapshot(&self) -> Map<String, Value> {
+        describe(&self.snapshot.load())
+    }
+
+    fn append(
+        &self,
+        kind: Kind,
+        body: &Map<String, Value>,
+        time: Timestamp,
+    ) -> Result<Receipt, maais_audit::AppendError> {
+        let subject = "maais";
+        self.log.append(Entry { kind, time, tenant: TENANT, session: None, subject, body, sealed: &[] })
+    }
+}
+
+/// A log that ends in good order says so.
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let [allowed, approvals, denied] = self.health().decisions;
+        let mut body = Map::new();
+        body.insert(
+            "decisions".into(),
+            json!({"ALLOW": allowed, "DENY": denied, "REQUIRE_APPROVAL": approvals}),
+        );
+        if let Err(error) = self.append(Kind::Stop, &body, self.config.clock.now().wall) {
+            tracing::warn!(%error, "the stop could not be recorded");
+        }
+    }
+}
+
+impl Judged {
+    /// Deciding itself failed: that is a denial, and is recorded as one.
+    fn broken(attempt: &Attempt, now: Now) -> Self {
+        tracing::error!("deciding failed: denying");
+        let decision = Decision::deny("runtime.panic", "the engine failed while deciding", now.wall);
+        let mut map = Map::new();
+        map.insert("decision".into(), Value::Object(decision.to_json()));
+        if let Attempt::Valid(request) = attempt {
+            map.insert(
+                "attempt".into(),
+                json!({"action_id": request.action_id().as_str(), "agent_id": request.agent_id().as_str()}),
+            );
+        }
+        Self { decision, body: Ok(Body { map, sealed: Vec::new() }), reservation: None }
+    }
+}
+
+/// Why a decision was not recorded.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error("a sensitive value cannot be sealed: {0}")]
+    Seal(std::io::Error),
+    #[error(transparent)]
+    Append(#[from] maais_audit::AppendError),
+}
+
+impl Expected {
+    fn add(&mut self, request: &ActionRequest, index: u64) {
+        while self.order.len() >= EXPECTED_MAX {
+            if let Some(oldest) = self.order.pop_front() {
+                self.actions.remove(&oldest);
+            }
+        }
+        let id: Box<str> = request.action_id().as_str().into();
+        let agent = request.agent_id().to_string();
+        let session = request.session_id().map(str::to_owned);
+        if self.actions.insert(id.clone(), Pending { index, agent, session }).is_none() {
+            self.order.push_back(id);
+        }
+    }
+}
+
+fn describe(snapshot: &Snapshot) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("engine".into(), env!("CARGO_PKG_VERSION").into());
+    let files: Vec<String> = snapshot.files.iter().take(100).cloned().collect();
+    body.insert("files".into(), json!(files));
+    body.insert("policies".into(), snapshot.policies.digest().into());
+    body.insert("rules".into(), snapshot.policies.rules().len().into());
+    body.insert("snapshot".into(), snapshot.digest.clone().into());
+    body
+}
+
+/// The output stands in the record only as a digest: it may hold anything.
+fn record_of_outcome(action_id: &str, pending: &Pending, outcome: &Outcome) -> Map<String, Value> {
+    use sha2::Digest as _;
+    let mut body = Map::new();
+    body.insert("action_id".into(), action_id.into());
+    body.insert("agent_id".into(), pending.agent.clone().into());
+    body.insert("decision_index".into(), pending.index.into());
+    body.insert("ok".into(), outcome.ok.into());
+    if let Some(output) = &outcome.output {
+        let hex: String =
+            sha2::Sha256::digest(output.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        body.insert("output".into(), json!({"bytes": output.len(), "sha256": hex}));
+    }
+    body
+}
