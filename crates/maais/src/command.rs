@@ -1,0 +1,50 @@
+//! One module a command, each with a `run` that returns the exit code.
+
+mod audit;
+mod bench;
+mod check;
+mod demo;
+mod init;
+mod policy;
+mod verify_spec;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command};
+
+/// What a command ends with.
+pub(crate) type Done = Result<ExitCode, Box<dyn Error>>;
+
+/// Denied, or found wrong.
+const DENIED: u8 = 2;
+
+/// Runs the command that was typed.
+pub(crate) fn run(cli: Cli) -> Done {
+    match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Policy(command) => policy::run(&command),
+        Command::Audit(command) => audit::run(&command),
+        Command::Bench(args) => bench::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::VerifySpec(args) => verify_spec::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "maais", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// 0 if everything is fine, else 2.
+fn verdict(fine: bool) -> ExitCode {
+    if fine { ExitCode::SUCCESS } else { ExitCode::from(DENIED) }
+}
+
+/// Prints JSON, indented, with a line's end.
+fn print_json(value: &serde_json::Value) -> Result<(), Box<dyn Error>> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! `maais audit verify|tail|show`.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use maais_runtime::audit::{self, LogReport, Record, Unsealed, Verdict, VerifyOptions};
+use serde_json::Value;
+
+use super::{Done, print_json, verdict};
+use crate::cli::Audit;
+use crate::term::{BAD, DIM, GOOD, HEAD, WARN, paint, printable};
+
+/// How often `tail --follow` looks again.
+const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+/// Records between two looks of `tail --follow`; with more, the older ones are left out and said so.
+const FOLLOW_MAX: usize = 10_000;
+
+/// Runs a subcommand.
+pub(crate) fn run(command: &Audit) -> Done {
+    match command {
+        Audit::Verify { home, json } => verify(home, *json),
+        Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
+        Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
+    }
+}
+
+fn verify(home: &Path, as_json: bool) -> Done {
+    let report = audit::verify(home, &VerifyOptions::default())?;
+    if as_json {
+        let mut value = serde_json::to_value(&report)?;
+        if let Value::Object(map) = &mut value {
+            map.insert("ok".into(), report.is_ok().into());
+        }
+        print_json(&value)?;
+        return Ok(verdict(report.is_ok()));
+    }
+    report.logs.iter().for_each(print_log);
+    for known in &report.missing {
+        anstream::println!(
+            "{} the log `{}`, of which record {} is known, is not here",
+            paint(BAD, "missing"),
+            known.origin,
+            known.index
+        );
+    }
+    Ok(verdict(report.is_ok()))
+}
+
+/// The verdicts on one log, for a person.
+pub(crate) fn print_log(log: &LogReport) {
+    let mark = if log.is_ok() { paint(GOOD, "believed") } else { paint(BAD, "NOT BELIEVED") };
+    anstream::println!(
+        "{mark} {} · {} records · {}",
+        log.dir.display(),
+        log.size,
+        printable(&log.origin, 80)
+    );
+    for (name, verdict) in
+        [("integrity", &log.integrity), ("completeness", &log.completeness), ("anchoring", &log.anchoring)]
+    {
+        let (style, word) = match verdict {
+            Verdict::Holds(_) => (GOOD, "holds"),
+            Verdict::Fails(_) => (BAD, "FAILS"),
+            Verdict::Unknown(_) => (WARN, "unknown"),
+        };
+        anstream::println!(
+            "  {name:<13} {}  {}",
+            paint(style, format!("{word:<7}")),
+            printable(verdict.why(), 600)
+        );
+    }
+    if let Some(fault) = &log.fault {
+        let place = format!("{}:{}", fault.segment.display(), fault.line);
+        anstream::println!(
+            "  first bad record: {} at {place} (byte {}): {}",
+            fault.index,
+            fault.offset,
+            printable(&fault.why, 600)
+        );
+    }
+    for note in &log.notes {
+        anstream::println!("  {}", paint(DIM, printable(note, 600)));
+    }
+}
+
+fn tail(home: &Path, lines: usize, follow: bool, as_json: bool) -> Done {
+    let mut newest: Vec<(String, u64)> = Vec::new();
+    for record in audit::tail(home, lines)? {
+        remember(&mut newest, &record);
+        print_record(&record, as_json);
+    }
+    if !follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
+        std::thread::sleep(FOLLOW_EVERY);
+        for record in audit::tail(home, FOLLOW_MAX)? {
+            let seen =
+                newest.iter().any(|(origin, index)| *origin == record.origin && record.index <= *index);
+            if !seen {
+                remember(&mut newest, &record);
+                print_record(&record, as_json);
+            }
+        }
+    }
+}
+
+fn remember(newest: &mut Vec<(String, u64)>, record: &Record) {
+    match newest.iter_mut().find(|(origin, _)| *origin == record.origin) {
+        Some((_, index)) => *index = record.index.max(*index),
+        None => newest.push((record.origin.clone(), record.index)),
+    }
+}
+
+fn print_record(record: &Record, as_json: bool) {
+    if as_json {
+        println!("{}", record.line);
+        return;
+    }
+    let time = record.time.to_string();
+    let time = paint(DIM, time.get(..23).unwrap_or(&time));
+    anstream::println!("{:>6} {time} {}", record.index, summary(record));
+}
+
+/// One line about a record.
+fn summary(record: &Record) -> String {
+    let text =
+        |pointer: &str| record.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if record.kind != audit::Kind::Decision {
+        let what = ["/action_id", "/snapshot", "/reason"].into_iter().map(text).find(|text| !text.is_empty());
+        return format!("{} {}", paint(HEAD, record.kind), printable(&what.unwrap_or_default(), 90));
+    }
+    let effect = text("/decision/effect");
+    let style = match effect.as_str() {
+        "ALLOW" => GOOD,
+        "REQUIRE_APPROVAL" => WARN,
+        _ => BAD,
+    };
+    let shown = |pointer| printable(&text(pointer), 60);
+    let action = match record.value.pointer("/request") {
+        Some(_) => format!(
+            "{} {} {}",
+            shown("/request/agent_id"),
+            shown("/request/action_type"),
+            shown("/request/target")
+        ),
+        None => format!("malformed: {}", shown("/attempt/error")),
+    };
+    let rule = paint(DIM, shown("/decision/policy_id"));
+    format!("{} {action} {rule}", paint(style, format!("{effect:<16}")))
+}
+
+fn show(which: &str, home: &Path, unseal: bool, as_json: bool) -> Done {
+    let record =
+        find(which, home)?.ok_or_else(|| format!("there is no record `{which}` in `{}`", home.display()))?;
+    if as_json {
+        println!("{}", record.line);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut value = record.value.clone();
+    if unseal {
+        open_sealed(&mut value, home);
+    }
+    anstream::println!("{} {} of {}", paint(HEAD, "record"), record.index, printable(&record.origin, 80));
+    anstream::println!("{} {}", paint(DIM, "leaf  "), record.leaf);
+    anstream::println!("{} {}\n", paint(DIM, "time  "), record.time);
+    print_json(&value)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The record of that index, or the newest that speaks of that action.
+fn find(which: &str, home: &Path) -> Result<Option<Record>, Box<dyn Error>> {
+    let index: Option<u64> = which.parse().ok();
+    let mut found = None;
+    for record in audit::read(home)? {
+        let record = record?;
+        let of_action = ["/request/action_id", "/action_id"]
+            .iter()
+            .any(|at| record.value.pointer(at).and_then(Value::as_str) == Some(which));
+        if index == Some(record.index) || of_action {
+            let first_is_enough = index.is_some() || record.kind == audit::Kind::Decision;
+            found = Some(record);
+            if first_is_enough {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Puts sealed values where their commitments stand, as far as they can be opened.
+fn open_sealed(value: &mut Value, home: &Path) {
+    let digest = value.get("$sealed").and_then(Value::as_str).map(str::to_owned);
+    if let Some(digest) = digest {
+        *value = match audit::unseal(home, &digest) {
+            Ok(Unsealed::Present(opened)) => serde_json::json!({ "$sealed": digest, "value": opened }),
+            Ok(other) => serde_json::json!({ "$sealed": digest, "value": format!("{other:?}") }),
+            Err(error) => serde_json::json!({ "$sealed": digest, "error": error.to_string() }),
+        };
+        return;
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| open_sealed(item, home)),
+        Value::Object(map) => map.values_mut().for_each(|item| open_sealed(item, home)),
+        _ => {}
+    }
+}

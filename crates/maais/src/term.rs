@@ -1,0 +1,57 @@
+//! How things look on a terminal. Colour is dropped where it does not belong by `anstream`.
+
+use anstyle::{AnsiColor, Style};
+use maais_runtime::core::decision::Effect;
+use maais_runtime::core::diagnostic::Colour;
+
+/// Fine.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Not fine.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// In between.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+/// Headings.
+pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+/// Less important.
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// The style of an effect.
+pub(crate) fn of_effect(effect: Effect) -> Style {
+    match effect {
+        Effect::Allow => GOOD,
+        Effect::RequireApproval => WARN,
+        Effect::Deny => BAD,
+    }
+}
+
+/// The text in that style.
+pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{}{text}{}", style.render(), style.render_reset())
+}
+
+/// Diagnostics are written coloured; `anstream` takes the colour away again where it must.
+pub(crate) const DIAGNOSTICS: Colour = Colour::Terminal;
+
+/// Text from outside, safe to print: no control characters, so no escape sequences.
+pub(crate) fn printable(text: &str, max: usize) -> String {
+    let mut shown: String =
+        text.chars().take(max).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(max).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A table without borders.
+pub(crate) fn table(header: &[&str]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(140);
+    }
+    table.set_header(
+        header.iter().map(|title| comfy_table::Cell::new(title).add_attribute(comfy_table::Attribute::Dim)),
+    );
+    table
+}
