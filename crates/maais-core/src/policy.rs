@@ -47,5 +47,8 @@ pub fn load(sources: &[Source]) -> Result<Loaded, Diagnostics> {
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Diagnostics(problems));
     }
-    Ok(Loaded { policies: set, warnings: Diagnostics(problems) })
+    Ok(Loaded {
+        policies: set,
+        warnings: Diagnostics(problems),
+    })
 }

@@ -78,7 +78,11 @@ impl Tri {
         let Some(first) = parts.next() else {
             return Self::False;
         };
-        if parts.all(|part| part == first) { first } else { Self::Unknown }
+        if parts.all(|part| part == first) {
+            first
+        } else {
+            Self::Unknown
+        }
     }
 }
 
@@ -236,7 +240,10 @@ impl PolicySet {
         self.candidates(facts).find_map(|rule| {
             let holds = rule.condition.holds(facts, &limits);
             let matches = holds == Tri::True || (holds == Tri::Unknown && rule.effect != Effect::Allow);
-            matches.then_some(Matched { rule, certain: holds == Tri::True })
+            matches.then_some(Matched {
+                rule,
+                certain: holds == Tri::True,
+            })
         })
     }
 
@@ -262,7 +269,11 @@ impl PolicySet {
         let index = self.by_type.get(facts.request().action_type().index());
         let named = index.and_then(|index| index.by_target.get(facts.request().target().as_str()));
         let mut named = named.map(Vec::as_slice).unwrap_or_default().iter().peekable();
-        let mut others = index.map(|index| index.others.as_slice()).unwrap_or_default().iter().peekable();
+        let mut others = index
+            .map(|index| index.others.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .peekable();
         std::iter::from_fn(move || match (named.peek(), others.peek()) {
             (Some(a), Some(b)) if a < b => named.next(),
             (_, Some(_)) => others.next(),
@@ -288,7 +299,10 @@ impl Cond {
                 check.values(&found)
             }
             Self::AnyParameter(check) => Tri::any(
-                request.parameters().iter().map(|(key, value)| check.text(key).max(check.anywhere(value))),
+                request
+                    .parameters()
+                    .iter()
+                    .map(|(key, value)| check.text(key).max(check.anywhere(value))),
             ),
             Self::Url(part, check) => {
                 Tri::agreed(facts.urls().iter().map(|url| check.url(*part, &url.outcome)))
@@ -366,9 +380,10 @@ impl Check {
             Value::Bool(value) => self.text(if *value { "true" } else { "false" }),
             Value::Null => Tri::False,
             Value::Array(items) => Tri::any(items.iter().map(|item| self.anywhere(item))),
-            Value::Object(map) => {
-                Tri::any(map.iter().map(|(key, item)| self.text(key).max(self.anywhere(item))))
-            }
+            Value::Object(map) => Tri::any(
+                map.iter()
+                    .map(|(key, item)| self.text(key).max(self.anywhere(item))),
+            ),
         }
     }
 
@@ -397,7 +412,9 @@ impl Check {
             UrlPart::Host => self.text(&view.host),
             UrlPart::Path => self.text(&view.path),
             UrlPart::Class => self.text(view.class.as_str()),
-            UrlPart::Port => view.port.map_or(Tri::Unknown, |port| self.text(&port.to_string())),
+            UrlPart::Port => view
+                .port
+                .map_or(Tri::Unknown, |port| self.text(&port.to_string())),
         }
     }
 }

@@ -42,7 +42,11 @@ impl ActionTypes {
 
     /// The names, in the order of [`ActionType::ALL`].
     pub fn names(self) -> Vec<&'static str> {
-        ActionType::ALL.into_iter().filter(|kind| self.contains(*kind)).map(ActionType::as_str).collect()
+        ActionType::ALL
+            .into_iter()
+            .filter(|kind| self.contains(*kind))
+            .map(ActionType::as_str)
+            .collect()
     }
 }
 
