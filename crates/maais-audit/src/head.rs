@@ -3,6 +3,8 @@
 //! It is written after the records are durable and before their callers get an answer, so it is never
 //! ahead of the log; whoever shortens the log without reaching the head is found out. Whoever can rewrite
 //! both is not: that takes a witness. It is not flushed: after a power cut it may be older than the log.
+//!
+//! The file holds two heads, written in turn: if one is torn, the other is one batch older.
 
 use std::fs;
 use std::io;
@@ -11,9 +13,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::leaf::LeafHash;
-use crate::storage::{File, Storage};
+use crate::storage::{File, Storage, replace};
 
-/// The file never changes its length, so that writing it touches one sector and no metadata.
+/// One of the two: the file never changes its length, so that writing it touches one sector and no metadata.
 const HEAD_BYTES: usize = 512;
 
 /// What the head says.
@@ -33,9 +35,14 @@ pub(crate) struct Head {
 impl Head {
     /// The head at a path; `None` if there is no file.
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-        match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            bytes => Ok(Some(serde_json::from_slice(&bytes?)?)),
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let heads = bytes.chunks(HEAD_BYTES).filter_map(|bytes| serde_json::from_slice(bytes).ok());
+        match heads.max_by_key(|head: &Self| head.size) {
+            Some(head) => Ok(Some(head)),
+            None => Err(io::Error::new(io::ErrorKind::InvalidData, "nothing in it is a head")),
         }
     }
 
@@ -55,7 +62,9 @@ impl Head {
 pub(crate) struct HeadFile {
     file: Box<dyn File>,
     path: PathBuf,
+    /// What the file holds: the older head's place is the next to be written.
     written: Vec<u8>,
+    next: usize,
 }
 
 impl HeadFile {
@@ -64,15 +73,9 @@ impl HeadFile {
         if let Some(dir) = path.parent() {
             storage.create_dir(dir, 0o750)?;
         }
-        let file = storage.open(path, 0o640)?;
-        let written = head.to_bytes()?;
-        file.write_at(&written, 0)?;
-        file.set_len(written.len() as u64)?;
-        file.sync()?;
-        if let Some(dir) = path.parent() {
-            storage.sync_dir(dir)?;
-        }
-        Ok(Self { file, path: path.to_owned(), written })
+        let written = head.to_bytes()?.repeat(2);
+        replace(storage, path, &written, 0o640)?;
+        Ok(Self { file: storage.open(path, 0o640)?, path: path.to_owned(), written, next: 0 })
     }
 
     /// Moves the head forward, if it is still where we left it: a second writer or a restored backup
@@ -82,8 +85,9 @@ impl HeadFile {
             return Err(io::Error::other("somebody else has changed the head"));
         }
         let bytes = head.to_bytes()?;
-        self.file.write_at(&bytes, 0)?;
-        self.written = bytes;
+        self.file.write_at(&bytes, self.next as u64)?;
+        self.written.splice(self.next..self.next + HEAD_BYTES, bytes);
+        self.next = HEAD_BYTES - self.next;
         Ok(())
     }
 

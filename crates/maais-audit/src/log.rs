@@ -26,6 +26,9 @@ use crate::writer::{Batch, Writer};
 /// Bytes that wait for one flush. Beyond it callers wait to be let in.
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
+/// Sealed values of one record, encrypted.
+const SEALED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// How to open a log.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -125,6 +128,9 @@ impl Log {
             path: self.dir.join("priv"),
             source,
         })?;
+        if sealed.len() > SEALED_BYTES_MAX {
+            return Err(AppendError::TooLarge { bytes: sealed.len(), max: SEALED_BYTES_MAX });
+        }
         let mut state = self.state.try_lock_until(until).ok_or_else(|| self.timeout())?;
         while state.waiting.is_full(ending.len() + sealed.len()) {
             state = self.wait_or_write(state, until)?;

@@ -1,0 +1,169 @@
+//! Each call to the disk fails once, before and after it happened: whatever was acknowledged is there, the
+//! log goes on after it was opened again, and it verifies.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failure must stop the test"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{EIO, ENOSPC, Failing, Fault, append_sealed, home, verified};
+use maais_audit::storage::{Disk, File, Storage};
+use maais_audit::{AppendError, Log, Options, read, seal};
+use serde_json::json;
+
+const RECORDS: u64 = 4;
+
+/// Opens a log on a failing disk and appends; gives what was acknowledged, and whether an error was seen.
+fn run(disk: &Failing, home: &std::path::Path) -> (Vec<(u64, String)>, bool) {
+    let Ok(log) = Log::open_on(Arc::new(disk.clone()), home, Options::default()) else {
+        return (Vec::new(), true);
+    };
+    let mut acknowledged = Vec::new();
+    let mut failed = false;
+    for n in 0..RECORDS {
+        let sealed = seal::seal(&json!(n)).unwrap();
+        match append_sealed(&log, n, &[sealed]) {
+            Ok(receipt) => acknowledged.push((receipt.index, receipt.leaf.to_string())),
+            Err(error) => {
+                let sealing = matches!(error, AppendError::Io { doing: "seal a value in", .. });
+                assert!(!failed || matches!(error, AppendError::Poisoned { .. }), "{error}");
+                failed = true;
+                if sealing {
+                    break;
+                }
+            }
+        }
+        assert!(!failed || acknowledged.len() as u64 <= n, "nothing is acknowledged after a failure");
+    }
+    (acknowledged, failed)
+}
+
+#[test]
+fn whichever_call_fails_nothing_acknowledged_is_lost_and_the_log_goes_on() {
+    let faults = [
+        Fault::Before(EIO),
+        Fault::After(EIO),
+        Fault::Short(EIO),
+        Fault::Before(ENOSPC),
+        Fault::After(ENOSPC),
+        Fault::Short(ENOSPC),
+    ];
+    for fault in faults {
+        for nth in 0.. {
+            let home = home();
+            let disk = Failing::new(nth, fault);
+            let (acknowledged, failed) = run(&disk, home.path());
+            if disk.calls() <= nth {
+                assert!(!failed && nth > 20, "{nth} calls only");
+                break;
+            }
+            assert!(failed, "call {nth} failed with {fault:?}, and nobody noticed");
+            let log = Log::open(home.path(), Options::default())
+                .unwrap_or_else(|error| panic!("call {nth}, {fault:?}: {error}"));
+            let sealed = seal::seal(&json!("after")).unwrap();
+            append_sealed(&log, 9, &[sealed]).unwrap();
+            drop(log);
+            assert!(verified(home.path()).is_ok(), "call {nth}, {fault:?}: {:#?}", verified(home.path()));
+            let leaves: Vec<_> =
+                read(home.path()).unwrap().map(|record| record.unwrap().leaf.to_string()).collect();
+            for (index, leaf) in acknowledged {
+                assert_eq!(leaves[index as usize], leaf, "call {nth}, {fault:?}: record {index}");
+            }
+        }
+    }
+}
+
+/// A disk whose flushes take a while.
+#[derive(Debug)]
+struct Slow(Duration);
+
+#[derive(Debug)]
+struct SlowFile(Duration, Box<dyn File>);
+
+impl Storage for Slow {
+    fn create_dir(&self, path: &std::path::Path, mode: u32) -> std::io::Result<()> {
+        Disk.create_dir(path, mode)
+    }
+    fn open(&self, path: &std::path::Path, mode: u32) -> std::io::Result<Box<dyn File>> {
+        Ok(Box::new(SlowFile(self.0, Disk.open(path, mode)?)))
+    }
+    fn rename(&self, from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
+        Disk.rename(from, to)
+    }
+    fn sync_dir(&self, path: &std::path::Path) -> std::io::Result<()> {
+        Disk.sync_dir(path)
+    }
+}
+
+impl File for SlowFile {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        self.1.write_at(bytes, offset)
+    }
+    fn set_len(&self, bytes: u64) -> std::io::Result<()> {
+        self.1.set_len(bytes)
+    }
+    fn sync(&self) -> std::io::Result<()> {
+        std::thread::sleep(self.0);
+        self.1.sync()
+    }
+}
+
+#[test]
+fn callers_behind_a_slow_disk_get_a_timeout_and_the_log_stays_whole() {
+    let home = home();
+    let options = Options { deadline: Duration::from_millis(50), ..Options::default() };
+    let log = Log::open_on(Arc::new(Slow(Duration::from_millis(400))), home.path(), options).unwrap();
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|n| {
+                scope.spawn({
+                    let log = &log;
+                    move || common::append(log, n)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(results.iter().any(Result::is_ok) && results.iter().any(Result::is_err), "{results:?}");
+    assert!(results.iter().all(|r| matches!(r, Ok(_) | Err(AppendError::Timeout { .. }))), "{results:?}");
+    common::append(&log, 9).unwrap();
+    drop(log);
+    assert!(verified(home.path()).is_ok());
+    assert_eq!(read(home.path()).unwrap().count(), 5, "late records are there, and only unacknowledged");
+}
+
+#[test]
+fn callers_from_many_threads_are_all_in_the_chain() {
+    let home = home();
+    let log = common::open(home.path());
+    let receipts: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..32)
+            .map(|thread| {
+                let log = &log;
+                scope.spawn(move || {
+                    (0..25).map(|n| common::append(log, 32 * n + thread).unwrap()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| {
+                let own = thread.join().unwrap();
+                assert!(own.is_sorted_by_key(|receipt| receipt.index));
+                own
+            })
+            .collect()
+    });
+    assert_eq!(log.size(), 800);
+    let leaves: Vec<_> = read(home.path()).unwrap().map(|record| record.unwrap().leaf).collect();
+    assert!(receipts.iter().all(|receipt| leaves[receipt.index as usize] == receipt.leaf));
+    assert!(verified(home.path()).is_ok());
+}
