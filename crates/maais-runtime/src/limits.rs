@@ -124,7 +124,11 @@ impl Limits {
         };
         let mut counts = vec![Count {
             limit: Limit::Availability,
-            key: key_of(request, b"A", LimitKey::AGENT.with(LimitKey::ACTION_TYPE).with(LimitKey::TARGET)),
+            key: key_of(
+                request,
+                b"A",
+                own.with(LimitKey::AGENT).with(LimitKey::ACTION_TYPE).with(LimitKey::TARGET),
+            ),
             max: snapshot.settings.availability.max_for(kind),
             window_ms: MINUTE_MS,
         }];
