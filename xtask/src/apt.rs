@@ -21,17 +21,9 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> Result<(), String> {
     let apt = |arguments: &[&str]| {
         let mut words = prefix.iter().copied();
         let mut command = Command::new(words.next().unwrap_or("env"));
-        command
-            .args(words)
-            .arg("DEBIAN_FRONTEND=noninteractive")
-            .arg("apt-get")
-            .args(arguments);
+        command.args(words).arg("DEBIAN_FRONTEND=noninteractive").arg("apt-get").args(arguments);
         stream(&mut command)
     };
     apt(&["update", "-qq"])?;
-    apt(&[
-        ["install", "-y", "-qq", "--no-install-recommends"].as_slice(),
-        packages,
-    ]
-    .concat())
+    apt(&[["install", "-y", "-qq", "--no-install-recommends"].as_slice(), packages].concat())
 }

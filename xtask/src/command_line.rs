@@ -35,10 +35,7 @@ pub(crate) enum OnFailure {
 pub(crate) enum Request {
     Help,
     List,
-    Run {
-        suites: Vec<&'static Suite>,
-        on_failure: OnFailure,
-    },
+    Run { suites: Vec<&'static Suite>, on_failure: OnFailure },
     Format,
 }
 
@@ -54,18 +51,15 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["tidy"] => run(&["tidy"]),
         ["python-env"] => run(&["python-env"]),
         ["fmt"] => Ok(Request::Format),
-        [command @ ("lint" | "tidy" | "python-env" | "fmt"), option, ..] => Err(format!(
-            "`{command}` takes no option `{option}`; see `cargo xtask --help`"
-        )),
+        [command @ ("lint" | "tidy" | "python-env" | "fmt"), option, ..] => {
+            Err(format!("`{command}` takes no option `{option}`; see `cargo xtask --help`"))
+        }
         [command, ..] => Err(format!("unknown command `{command}`; see `cargo xtask --help`")),
     }
 }
 
 fn run(names: &[&str]) -> Result<Request, String> {
-    Ok(Request::Run {
-        suites: select(names)?,
-        on_failure: OnFailure::KeepGoing,
-    })
+    Ok(Request::Run { suites: select(names)?, on_failure: OnFailure::KeepGoing })
 }
 
 fn parse_test(options: &[&str]) -> Result<Request, String> {
@@ -78,17 +72,11 @@ fn parse_test(options: &[&str]) -> Result<Request, String> {
             "--fail-fast" => on_failure = OnFailure::Stop,
             "--only" => names.push(*options.next().ok_or("`--only` needs the name of a suite")?),
             other => {
-                return Err(format!(
-                    "unknown option `{other}` of `test`; see `cargo xtask --help`"
-                ));
+                return Err(format!("unknown option `{other}` of `test`; see `cargo xtask --help`"));
             }
         }
     }
-    let suites = if names.is_empty() {
-        SUITES.iter().collect()
-    } else {
-        select(&names)?
-    };
+    let suites = if names.is_empty() { SUITES.iter().collect() } else { select(&names)? };
     Ok(Request::Run { suites, on_failure })
 }
 
@@ -98,10 +86,7 @@ fn select(names: &[&str]) -> Result<Vec<&'static Suite>, String> {
     for name in names {
         add(name, &mut wanted)?;
     }
-    Ok(SUITES
-        .iter()
-        .filter(|suite| wanted.contains(&suite.name))
-        .collect())
+    Ok(SUITES.iter().filter(|suite| wanted.contains(&suite.name)).collect())
 }
 
 fn add(name: &str, wanted: &mut Vec<&'static str>) -> Result<(), String> {
@@ -143,24 +128,14 @@ mod tests {
     fn what_a_suite_needs_stands_before_it_in_the_table() {
         for (place, suite) in SUITES.iter().enumerate() {
             for needed in suite.needs {
-                assert!(
-                    SUITES[..place].iter().any(|earlier| earlier.name == *needed),
-                    "{}",
-                    suite.name
-                );
+                assert!(SUITES[..place].iter().any(|earlier| earlier.name == *needed), "{}", suite.name);
             }
         }
     }
 
     #[test]
     fn typing_errors_are_named() {
-        for line in [
-            "tset",
-            "test --onyl fmt",
-            "test --only",
-            "test --only fmtt",
-            "tidy --fast",
-        ] {
+        for line in ["tset", "test --onyl fmt", "test --only", "test --only fmtt", "tidy --fast"] {
             let words: Vec<String> = line.split_whitespace().map(String::from).collect();
             assert!(parse(&words).is_err(), "{line}");
         }

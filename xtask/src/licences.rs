@@ -17,15 +17,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     let banned = list(&rules, "bans", "deny")?;
     let packages = workspace.metadata.get("packages").and_then(Value::as_array);
     let packages = packages.ok_or("`cargo metadata` lists no packages")?;
-    let complaints: Vec<String> = packages
-        .iter()
-        .filter_map(|package| complaint(package, &allowed, &banned))
-        .collect();
+    let complaints: Vec<String> =
+        packages.iter().filter_map(|package| complaint(package, &allowed, &banned)).collect();
     if complaints.is_empty() {
-        println!(
-            "{} packages: licences, bans and sources are in order",
-            packages.len()
-        );
+        println!("{} packages: licences, bans and sources are in order", packages.len());
         return Ok(());
     }
     for complaint in &complaints {
@@ -52,10 +47,7 @@ fn complaint(package: &Value, allowed: &[String], banned: &[String]) -> Option<S
 
 /// Whether an SPDX expression can be met with the licences allowed. `/` is what `OR` was called before.
 fn satisfied(expression: &str, allowed: &[String]) -> bool {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     matches!(either(&words, allowed), Some((met, [])) if met)
 }
@@ -99,26 +91,18 @@ fn one<'a>(words: &'a [&'a str], allowed: &[String]) -> Reading<'a> {
 
 /// The strings of `key = [...]` under `[section]`.
 fn list(toml: &str, section: &str, key: &str) -> Result<Vec<String>, String> {
-    let lines = toml
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = toml.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let mut inside = lines.skip_while(|line| *line != format!("[{section}]")).skip(1);
     let opening = inside
         .by_ref()
         .take_while(|line| !line.starts_with('[') || line.contains('='))
         .find_map(|line| {
-            line.strip_prefix(key)?
-                .trim_start()
-                .strip_prefix('=')?
-                .trim_start()
-                .strip_prefix('[')
+            line.strip_prefix(key)?.trim_start().strip_prefix('=')?.trim_start().strip_prefix('[')
         })
         .ok_or_else(|| format!("deny.toml has no list `{key}` under [{section}]"))?;
     let mut text = opening.to_string();
     while !text.contains(']') {
-        text += inside
-            .next()
-            .ok_or_else(|| format!("the list `{key}` in deny.toml does not end"))?;
+        text += inside.next().ok_or_else(|| format!("the list `{key}` in deny.toml does not end"))?;
     }
     let body = text.split(']').next().unwrap_or_default();
     Ok(body.split('"').skip(1).step_by(2).map(String::from).collect())
@@ -129,15 +113,9 @@ mod tests {
     use super::*;
 
     fn allowed() -> Vec<String> {
-        [
-            "MIT",
-            "Apache-2.0",
-            "Apache-2.0 WITH LLVM-exception",
-            "Zlib",
-            "Unicode-3.0",
-        ]
-        .map(String::from)
-        .to_vec()
+        ["MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "Zlib", "Unicode-3.0"]
+            .map(String::from)
+            .to_vec()
     }
 
     #[test]
@@ -152,12 +130,8 @@ mod tests {
         ] {
             assert!(satisfied(good, &allowed()), "{good}");
         }
-        for bad in [
-            "GPL-3.0",
-            "GPL-3.0 AND MIT",
-            "MIT AND (GPL-3.0 OR LGPL-3.0)",
-            "MIT WITH LLVM-exception",
-        ] {
+        for bad in ["GPL-3.0", "GPL-3.0 AND MIT", "MIT AND (GPL-3.0 OR LGPL-3.0)", "MIT WITH LLVM-exception"]
+        {
             assert!(!satisfied(bad, &allowed()), "{bad}");
         }
     }
@@ -172,10 +146,7 @@ mod tests {
     #[test]
     fn lists_are_read_from_their_own_section() {
         let toml = "[a]\nallow = [\"x\"]\n[licenses]\n# allow = [\"y\"]\nallow = [\n  \"MIT\", # why\n  \"Zlib\",\n]\n";
-        assert_eq!(
-            list(toml, "licenses", "allow"),
-            Ok(vec!["MIT".into(), "Zlib".into()])
-        );
+        assert_eq!(list(toml, "licenses", "allow"), Ok(vec!["MIT".into(), "Zlib".into()]));
         assert_eq!(list(toml, "a", "allow"), Ok(vec!["x".into()]));
         assert!(list(toml, "a", "deny").is_err());
         assert!(list("[a]\nallow = [\"x\",", "a", "allow").is_err());
@@ -188,13 +159,6 @@ mod tests {
         let banned = ["openssl".to_string()];
         assert_eq!(complaint(&package("serde", CRATES_IO), &allowed(), &banned), None);
         assert!(complaint(&package("openssl", CRATES_IO), &allowed(), &banned).is_some());
-        assert!(
-            complaint(
-                &package("serde", "git+https://example.org/x"),
-                &allowed(),
-                &banned
-            )
-            .is_some()
-        );
+        assert!(complaint(&package("serde", "git+https://example.org/x"), &allowed(), &banned).is_some());
     }
 }

@@ -22,13 +22,8 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<Verdict, String> {
 
 fn run(workspace: &Workspace, command: &str, arguments: &[&str]) -> Result<Verdict, String> {
     let help = output(program(workspace).arg("--help"))?;
-    if !help
-        .lines()
-        .any(|line| line.split_whitespace().next() == Some(command))
-    {
-        return Ok(Verdict::Skipped(format!(
-            "`maais` has no command `{command}` yet"
-        )));
+    if !help.lines().any(|line| line.split_whitespace().next() == Some(command)) {
+        return Ok(Verdict::Skipped(format!("`maais` has no command `{command}` yet")));
     }
     stream(program(workspace).arg(command).args(arguments))?;
     Ok(Verdict::Passed)

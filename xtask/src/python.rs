@@ -52,22 +52,15 @@ pub(crate) fn wheel(workspace: &Workspace) -> Result<(), String> {
     if wheels.exists() {
         fs::remove_dir_all(&wheels).map_err(|error| format!("cannot empty {}: {error}", wheels.display()))?;
     }
-    let mut build = module(
-        workspace,
-        "maturin",
-        ["build", "--profile", "dev", "--auditwheel", "skip", "--out"],
-    );
+    let mut build =
+        module(workspace, "maturin", ["build", "--profile", "dev", "--auditwheel", "skip", "--out"]);
     stream(build.arg(&wheels))?;
     let built = fs::read_dir(&wheels)
         .map_err(|error| format!("cannot list {}: {error}", wheels.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .find(|path| path.extension() == Some(OsStr::new("whl")))
         .ok_or("maturin left no wheel")?;
-    stream(
-        install(workspace)
-            .args(["--force-reinstall", "--no-deps"])
-            .arg(built),
-    )?;
+    stream(install(workspace).args(["--force-reinstall", "--no-deps"]).arg(built))?;
     comes_from_the_wheel(workspace)
 }
 
@@ -87,44 +80,27 @@ fn folder(workspace: &Workspace) -> PathBuf {
 fn create(workspace: &Workspace) -> Result<(), String> {
     if has_uv(workspace) {
         return stream(
-            workspace
-                .tool("uv")
-                .args(["venv", "--clear", "--python", ">=3.10"])
-                .arg(folder(workspace)),
+            workspace.tool("uv").args(["venv", "--clear", "--python", ">=3.10"]).arg(folder(workspace)),
         );
     }
     let old_enough = |name: &&str| answers(workspace.tool(name).args(["-c", OLD_ENOUGH]));
-    let found = || {
-        ["python3", "python3.13", "python3.12", "python3.11", "python3.10"]
-            .into_iter()
-            .find(old_enough)
-    };
+    let found =
+        || ["python3", "python3.13", "python3.12", "python3.11", "python3.10"].into_iter().find(old_enough);
     let has_venv = |name: &str| answers(workspace.tool(name).args(["-c", "import ensurepip, venv"]));
     if !found().is_some_and(has_venv) {
         apt::install("no Python 3.10 or newer with venv", &["python3", "python3-venv"])?;
     }
     let python = found().ok_or("no Python 3.10 or newer is installed")?;
-    stream(
-        workspace
-            .tool(python)
-            .args(["-m", "venv", "--clear"])
-            .arg(folder(workspace)),
-    )
+    stream(workspace.tool(python).args(["-m", "venv", "--clear"]).arg(folder(workspace)))
 }
 
 fn install(workspace: &Workspace) -> Command {
     if has_uv(workspace) {
         let mut command = workspace.tool("uv");
-        command
-            .args(["pip", "install", "--python"])
-            .arg(interpreter_path(workspace));
+        command.args(["pip", "install", "--python"]).arg(interpreter_path(workspace));
         return command;
     }
-    module(
-        workspace,
-        "pip",
-        ["install", "--quiet", "--disable-pip-version-check"],
-    )
+    module(workspace, "pip", ["install", "--quiet", "--disable-pip-version-check"])
 }
 
 fn has_uv(workspace: &Workspace) -> bool {

@@ -19,11 +19,7 @@ pub(crate) fn run(workspace: &Workspace, suites: &[&Suite], on_failure: OnFailur
         println!("\n=== {}: {}", suite.name, suite.about);
         let start = Instant::now();
         let verdict = missing_need(suite, &rows).unwrap_or_else(|| (suite.run)(workspace).into());
-        let row = Row {
-            name: suite.name,
-            verdict,
-            took: start.elapsed(),
-        };
+        let row = Row { name: suite.name, verdict, took: start.elapsed() };
         println!("=== {}", line(&row));
         let stop = on_failure == OnFailure::Stop && row.failed();
         rows.push(row);
@@ -56,15 +52,8 @@ fn summarise(rows: &[Row]) -> ExitCode {
     let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
     let took: Duration = rows.iter().map(|row| row.took).sum();
     println!("{skipped} skipped, {:.0} s in all", took.as_secs_f64());
-    println!(
-        "{} passed, {failed} failed",
-        count(|verdict| matches!(verdict, Verdict::Passed))
-    );
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    println!("{} passed, {failed} failed", count(|verdict| matches!(verdict, Verdict::Passed)));
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn line(row: &Row) -> String {
@@ -73,11 +62,7 @@ fn line(row: &Row) -> String {
         Verdict::Skipped(why) => ("skipped", format!("  {why}")),
         Verdict::Failed(why) => ("FAILED", format!("  {why}")),
     };
-    format!(
-        "{:<12} {word:<8} {:>6.1} s{why}",
-        row.name,
-        row.took.as_secs_f64()
-    )
+    format!("{:<12} {word:<8} {:>6.1} s{why}", row.name, row.took.as_secs_f64())
 }
 
 impl Row {
@@ -90,34 +75,16 @@ impl Row {
 mod tests {
     use super::*;
 
-    const NEEDY: Suite = Suite {
-        name: "needy",
-        about: "",
-        needs: &["first"],
-        run: |_| Ok(Verdict::Passed),
-    };
+    const NEEDY: Suite = Suite { name: "needy", about: "", needs: &["first"], run: |_| Ok(Verdict::Passed) };
 
     fn after(verdict: Verdict) -> Option<Verdict> {
-        missing_need(
-            &NEEDY,
-            &[Row {
-                name: "first",
-                verdict,
-                took: Duration::ZERO,
-            }],
-        )
+        missing_need(&NEEDY, &[Row { name: "first", verdict, took: Duration::ZERO }])
     }
 
     #[test]
     fn a_suite_never_passes_when_what_it_needs_did_not() {
         assert!(after(Verdict::Passed).is_none());
-        assert!(matches!(
-            after(Verdict::Skipped("x".into())),
-            Some(Verdict::Skipped(_))
-        ));
-        assert!(matches!(
-            after(Verdict::Failed("x".into())),
-            Some(Verdict::Failed(_))
-        ));
+        assert!(matches!(after(Verdict::Skipped("x".into())), Some(Verdict::Skipped(_))));
+        assert!(matches!(after(Verdict::Failed("x".into())), Some(Verdict::Failed(_))));
     }
 }

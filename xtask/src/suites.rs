@@ -26,78 +26,28 @@ pub(crate) struct Suite {
 
 /// In the order of `cargo xtask test`: what fails quickly first.
 pub(crate) const SUITES: &[Suite] = &[
-    Suite {
-        name: "fmt",
-        about: "Rust is formatted",
-        needs: &[],
-        run: rustfmt,
-    },
-    Suite {
-        name: "tidy",
-        about: "house rules that clippy does not know",
-        needs: &[],
-        run: tidy::run,
-    },
-    Suite {
-        name: "licences",
-        about: "dependencies keep to deny.toml",
-        needs: &[],
-        run: licences,
-    },
-    Suite {
-        name: "clippy",
-        about: "no lint is broken",
-        needs: &[],
-        run: clippy,
-    },
-    Suite {
-        name: "build",
-        about: "every target builds",
-        needs: &[],
-        run: build,
-    },
-    Suite {
-        name: "nextest",
-        about: "Rust unit and integration tests",
-        needs: &["build"],
-        run: nextest,
-    },
-    Suite {
-        name: "doctest",
-        about: "the examples in the Rust documentation run",
-        needs: &[],
-        run: doctest,
-    },
+    Suite { name: "fmt", about: "Rust is formatted", needs: &[], run: rustfmt },
+    Suite { name: "tidy", about: "house rules that clippy does not know", needs: &[], run: tidy::run },
+    Suite { name: "licences", about: "dependencies keep to deny.toml", needs: &[], run: licences },
+    Suite { name: "clippy", about: "no lint is broken", needs: &[], run: clippy },
+    Suite { name: "build", about: "every target builds", needs: &[], run: build },
+    Suite { name: "nextest", about: "Rust unit and integration tests", needs: &["build"], run: nextest },
+    Suite { name: "doctest", about: "the examples in the Rust documentation run", needs: &[], run: doctest },
     Suite {
         name: "rustdoc",
         about: "the Rust documentation builds without a warning",
         needs: &[],
         run: rustdoc,
     },
-    Suite {
-        name: "python-env",
-        about: "the virtual environment is as pinned",
-        needs: &[],
-        run: python_env,
-    },
+    Suite { name: "python-env", about: "the virtual environment is as pinned", needs: &[], run: python_env },
     Suite {
         name: "ruff",
         about: "Python is formatted and breaks no lint",
         needs: &["python-env"],
         run: ruff,
     },
-    Suite {
-        name: "mypy",
-        about: "Python is fully and strictly typed",
-        needs: &["python-env"],
-        run: mypy,
-    },
-    Suite {
-        name: "wheel",
-        about: "the wheel builds and installs",
-        needs: &["python-env"],
-        run: wheel,
-    },
+    Suite { name: "mypy", about: "Python is fully and strictly typed", needs: &["python-env"], run: mypy },
+    Suite { name: "wheel", about: "the wheel builds and installs", needs: &["python-env"], run: wheel },
     Suite {
         name: "stubtest",
         about: "the stub tells the truth about the native module",
@@ -122,12 +72,7 @@ pub(crate) const SUITES: &[Suite] = &[
         needs: &["build", "wheel"],
         run: program::verify_spec,
     },
-    Suite {
-        name: "demo",
-        about: "the demonstration ends as it must",
-        needs: &["build"],
-        run: program::demo,
-    },
+    Suite { name: "demo", about: "the demonstration ends as it must", needs: &["build"], run: program::demo },
 ];
 
 /// Rust and Python, in place.
@@ -224,9 +169,7 @@ fn wheel(workspace: &Workspace) -> Result<Verdict, String> {
 
 fn stubtest(workspace: &Workspace) -> Result<Verdict, String> {
     if !workspace.has("python/maais/_maais.pyi") {
-        return Ok(Verdict::Skipped(
-            "python/maais/_maais.pyi does not exist yet".into(),
-        ));
+        return Ok(Verdict::Skipped("python/maais/_maais.pyi does not exist yet".into()));
     }
     stream(&mut python::module(workspace, "mypy.stubtest", ["maais._maais"]))?;
     Ok(Verdict::Passed)

@@ -47,10 +47,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Verdict, String> {
     let exceptions = sources.iter().find(|source| source.path == EXCEPTIONS);
     let mut complaints = Vec::new();
     complaints.extend(openings::check(&sources));
-    complaints.extend(sizes::check(
-        &sources,
-        exceptions.map_or("", |source| &source.text),
-    )?);
+    complaints.extend(sizes::check(&sources, exceptions.map_or("", |source| &source.text))?);
     complaints.extend(names::check(&sources));
     complaints.extend(traces::check(&sources));
     complaints.extend(arrows::check(&workspace.metadata)?);
@@ -73,24 +70,13 @@ fn sources(workspace: &Workspace) -> Result<Vec<Source>, String> {
     }
     // The folder may belong to someone else, as in a container; nothing of it is executed.
     let mut list = workspace.tool("git");
-    list.args([
-        "-c",
-        "safe.directory=*",
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]);
+    list.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = output(&mut list)?;
     let paths = listed.split('\0').filter(|path| !path.is_empty());
     Ok(paths
         .filter_map(|path| {
             let text = fs::read_to_string(workspace.root.join(path)).ok()?;
-            Some(Source {
-                path: path.to_string(),
-                text,
-            })
+            Some(Source { path: path.to_string(), text })
         })
         .collect())
 }
@@ -112,18 +98,11 @@ impl Source {
 
     /// The part that ships: before the module of unit tests.
     fn shipped(&self) -> &str {
-        if self.is_rust() {
-            rust::before_tests(&self.text)
-        } else {
-            &self.text
-        }
+        if self.is_rust() { rust::before_tests(&self.text) } else { &self.text }
     }
 }
 
 #[cfg(test)]
 fn source(path: &str, text: &str) -> Source {
-    Source {
-        path: path.into(),
-        text: text.into(),
-    }
+    Source { path: path.into(), text: text.into() }
 }

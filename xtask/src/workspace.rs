@@ -27,21 +27,14 @@ impl Workspace {
     pub(crate) fn open() -> Result<Self, String> {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest
-            .parent()
-            .ok_or("xtask must lie in the workspace")?
-            .to_path_buf();
+        let root = manifest.parent().ok_or("xtask must lie in the workspace")?.to_path_buf();
         let metadata = cargo_metadata(&root)?;
         let target = metadata
             .get("target_directory")
             .and_then(Value::as_str)
             .map(PathBuf::from)
             .ok_or("`cargo metadata` names no target directory")?;
-        let workspace = Self {
-            root,
-            target,
-            metadata,
-        };
+        let workspace = Self { root, target, metadata };
         write(&workspace.pyo3_config(), PYO3_CONFIG)?;
         Ok(workspace)
     }
@@ -49,16 +42,8 @@ impl Workspace {
     /// A tool, started in the root, without what an outer Python or cargo run would leak into it.
     pub(crate) fn tool(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(&self.root)
-            .env("PYO3_CONFIG_FILE", self.pyo3_config());
-        for name in [
-            "PYTHONPATH",
-            "PYTHONHOME",
-            "VIRTUAL_ENV",
-            "CONDA_PREFIX",
-            "CARGO_MANIFEST_DIR",
-        ] {
+        command.current_dir(&self.root).env("PYO3_CONFIG_FILE", self.pyo3_config());
+        for name in ["PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "CARGO_MANIFEST_DIR"] {
             command.env_remove(name);
         }
         command
@@ -77,11 +62,7 @@ impl Workspace {
     /// Whether a file with such a name lies right in the folder.
     pub(crate) fn has_file(&self, folder: &str, wanted: fn(&str) -> bool) -> bool {
         let entries = std::fs::read_dir(self.root.join(folder));
-        entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| entry.file_name().to_str().is_some_and(wanted))
+        entries.into_iter().flatten().flatten().any(|entry| entry.file_name().to_str().is_some_and(wanted))
     }
 
     fn pyo3_config(&self) -> PathBuf {
@@ -92,40 +73,25 @@ impl Workspace {
 fn cargo_metadata(root: &Path) -> Result<Value, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command
-        .current_dir(root)
-        .args(["metadata", "--format-version", "1"]);
+    command.current_dir(root).args(["metadata", "--format-version", "1"]);
     serde_json::from_str(&output(&mut command)?).map_err(|error| format!("`cargo metadata`: {error}"))
 }
 
 /// Runs with the terminal as its output; an exit code other than 0 is an error that shows the command.
 pub(crate) fn stream(command: &mut Command) -> Result<(), String> {
     println!("$ {}", shown(command));
-    let status = command
-        .status()
-        .map_err(|error| format!("cannot start {}: {error}", shown(command)))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{status} of `{}`", shown(command)))
-    }
+    let status = command.status().map_err(|error| format!("cannot start {}: {error}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("{status} of `{}`", shown(command))) }
 }
 
 /// What the command prints, or what it complains about.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
-    let done = command
-        .output()
-        .map_err(|error| format!("cannot start {}: {error}", shown(command)))?;
+    let done = command.output().map_err(|error| format!("cannot start {}: {error}", shown(command)))?;
     if done.status.success() {
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     } else {
         let complaint = String::from_utf8_lossy(&done.stderr);
-        Err(format!(
-            "{} of `{}`: {}",
-            done.status,
-            shown(command),
-            complaint.trim()
-        ))
+        Err(format!("{} of `{}`: {}", done.status, shown(command), complaint.trim()))
     }
 }
 
@@ -146,12 +112,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 fn shown(command: &Command) -> String {
-    let name = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

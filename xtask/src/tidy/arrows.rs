@@ -19,18 +19,12 @@ const UNSORTED: [&str; 2] = ["preserve_order", "arbitrary_precision"];
 pub(super) fn check(metadata: &Value) -> Result<Vec<String>, String> {
     let packages = array(metadata, "/packages")?;
     let nodes = array(metadata, "/resolve/nodes")?;
-    let members: Vec<&Value> = packages
-        .iter()
-        .filter(|package| package.get("source") == Some(&Value::Null))
-        .collect();
+    let members: Vec<&Value> =
+        packages.iter().filter(|package| package.get("source") == Some(&Value::Null)).collect();
     let names: Vec<&str> = members.iter().map(|member| text(member, "name")).collect();
     let mut complaints: Vec<String> = members.iter().flat_map(|member| arrows(member, &names)).collect();
-    complaints.extend(
-        nodes
-            .iter()
-            .filter(|node| text(node, "id").contains("#serde_json@"))
-            .flat_map(unsorted),
-    );
+    complaints
+        .extend(nodes.iter().filter(|node| text(node, "id").contains("#serde_json@")).flat_map(unsorted));
     Ok(complaints)
 }
 
@@ -43,11 +37,8 @@ fn arrows(member: &Value, members: &[&str]) -> Vec<String> {
         )];
     };
     let dependencies = member.get("dependencies").and_then(Value::as_array);
-    let within = dependencies
-        .into_iter()
-        .flatten()
-        .map(|one| text(one, "name"))
-        .filter(|one| members.contains(one));
+    let within =
+        dependencies.into_iter().flatten().map(|one| text(one, "name")).filter(|one| members.contains(one));
     within
         .filter(|one| !allowed.contains(one))
         .map(|one| format!("{name}: must not depend on {one}; the arrows are in ARCHITECTURE.md"))
@@ -56,20 +47,14 @@ fn arrows(member: &Value, members: &[&str]) -> Vec<String> {
 
 fn unsorted(node: &Value) -> Vec<String> {
     let features = node.get("features").and_then(Value::as_array);
-    let on = features
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .filter(|feature| UNSORTED.contains(feature));
+    let on =
+        features.into_iter().flatten().filter_map(Value::as_str).filter(|feature| UNSORTED.contains(feature));
     on.map(|feature| format!("serde_json: the feature `{feature}` is on, so log records have no one form"))
         .collect()
 }
 
 fn array<'a>(metadata: &'a Value, pointer: &str) -> Result<&'a [Value], String> {
-    let found = metadata
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice);
+    let found = metadata.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice);
     found.ok_or_else(|| format!("`cargo metadata` has no {pointer}"))
 }
 

@@ -8,16 +8,11 @@ const WORDS: [&str; 4] = ["manager", "enhanced", "advanced", "v2"];
 const NAMES: [&str; 5] = ["utils", "util", "common", "helpers", "helper"];
 
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
-    let code = sources
-        .iter()
-        .filter(|source| source.is_rust() || source.is_python());
+    let code = sources.iter().filter(|source| source.is_rust() || source.is_python());
     code.flat_map(|source| {
         let file = file_name(source).map(|why| format!("{}:1: {why}", source.path));
-        let declared = if source.is_rust() {
-            rust::declared(&source.text)
-        } else {
-            python::declared(&source.text)
-        };
+        let declared =
+            if source.is_rust() { rust::declared(&source.text) } else { python::declared(&source.text) };
         let names = declared.into_iter().filter_map(|declared| {
             complaint(&declared, kept_for_users(source))
                 .map(|why| format!("{}:{}: {why}", source.path, declared.line))
@@ -33,10 +28,7 @@ fn kept_for_users(source: &Source) -> bool {
 }
 
 fn file_name(source: &Source) -> Option<String> {
-    let mut parts = source
-        .path
-        .split('/')
-        .map(|part| part.split('.').next().unwrap_or_default());
+    let mut parts = source.path.split('/').map(|part| part.split('.').next().unwrap_or_default());
     let part = parts.find(|part| NAMES.contains(part))?;
     Some(format!("`{part}` says nothing about what is in it"))
 }
@@ -49,9 +41,7 @@ fn complaint(declared: &Declared, kept: bool) -> Option<String> {
     if !kept && keyword == "fn" && name.starts_with("get_") {
         return Some(format!("`{name}`: the name of what it returns is enough"));
     }
-    let word = words(name)
-        .into_iter()
-        .find(|word| WORDS.contains(&word.as_str()))?;
+    let word = words(name).into_iter().find(|word| WORDS.contains(&word.as_str()))?;
     (!kept || word != "manager").then(|| format!("`{name}`: `{word}` says nothing"))
 }
 
@@ -98,27 +88,16 @@ mod tests {
 
     #[test]
     fn ordinary_names_comments_and_strings_stay_quiet() {
-        for text in [
-            "fn longest_common_prefix() {}",
-            "fn get() {}",
-            "// struct Manager",
-            "fn managed() {}",
-        ] {
+        for text in ["fn longest_common_prefix() {}", "fn get() {}", "// struct Manager", "fn managed() {}"] {
             assert_eq!(complaints("crates/a/src/b.rs", text), 0, "{text}");
         }
-        assert_eq!(
-            complaints("crates/a/src/b.rs", "const A: &str = \"fn get_policy()\";"),
-            0
-        );
+        assert_eq!(complaints("crates/a/src/b.rs", "const A: &str = \"fn get_policy()\";"), 0);
     }
 
     #[test]
     fn the_python_api_keeps_its_names() {
         assert_eq!(
-            complaints(
-                "python/maais/runtime.py",
-                "def get_runtime():\n    pass\nclass PolicyManager: ..."
-            ),
+            complaints("python/maais/runtime.py", "def get_runtime():\n    pass\nclass PolicyManager: ..."),
             0
         );
         assert_eq!(complaints("crates/maais-py/src/lib.rs", "fn get_runtime() {}"), 0);

@@ -2,9 +2,7 @@
 
 use super::{Declared, Function};
 
-const KEYWORDS: [&str; 9] = [
-    "fn", "struct", "enum", "union", "trait", "type", "mod", "const", "static",
-];
+const KEYWORDS: [&str; 9] = ["fn", "struct", "enum", "union", "trait", "type", "mod", "const", "static"];
 
 /// The text before the module of unit tests.
 pub(super) fn before_tests(text: &str) -> &str {
@@ -34,11 +32,7 @@ pub(super) fn functions(text: &str) -> Vec<Function> {
             let rest = code.get(end..)?;
             let name = identifier(rest)?;
             let lines = rest.get(..body_end(rest)?)?.matches('\n').count() + 1;
-            Some(Function {
-                name,
-                line: line_at(&code, end),
-                lines,
-            })
+            Some(Function { name, line: line_at(&code, end), lines })
         })
         .collect()
 }
@@ -50,23 +44,17 @@ pub(super) fn declared(text: &str) -> Vec<Declared> {
         .filter(|(word, _)| KEYWORDS.contains(word))
         .filter_map(|(keyword, end)| {
             let name = identifier(code.get(end..)?)?;
-            Some(Declared {
-                keyword: keyword.to_string(),
-                name,
-                line: line_at(&code, end),
-            })
+            Some(Declared { keyword: keyword.to_string(), name, line: line_at(&code, end) })
         })
         .collect()
 }
 
 /// Words with the place where each ends.
 fn words(code: &str) -> impl Iterator<Item = (&str, usize)> {
-    code.split(|letter: char| !is_word(letter))
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            let end = word.as_ptr() as usize - code.as_ptr() as usize + word.len();
-            (word, end)
-        })
+    code.split(|letter: char| !is_word(letter)).filter(|word| !word.is_empty()).map(|word| {
+        let end = word.as_ptr() as usize - code.as_ptr() as usize + word.len();
+        (word, end)
+    })
 }
 
 /// The name right after a keyword; none for `fn(u8)` or `const {`.
@@ -138,10 +126,7 @@ fn skipped(rest: &str, glued: bool) -> usize {
     if rest.starts_with('\'') {
         return character(rest);
     }
-    let prefix = ["br", "cr", "r"]
-        .iter()
-        .find_map(|prefix| rest.strip_prefix(prefix))
-        .filter(|_| !glued);
+    let prefix = ["br", "cr", "r"].iter().find_map(|prefix| rest.strip_prefix(prefix)).filter(|_| !glued);
     prefix.and_then(raw).map_or(0, |after| rest.len() - after.len())
 }
 
@@ -198,10 +183,7 @@ mod tests {
     use super::*;
 
     fn lengths(text: &str) -> Vec<(String, usize, usize)> {
-        functions(text)
-            .into_iter()
-            .map(|found| (found.name, found.line, found.lines))
-            .collect()
+        functions(text).into_iter().map(|found| (found.name, found.line, found.lines)).collect()
     }
 
     #[test]

@@ -21,10 +21,7 @@ fn complaints(source: &Source) -> Vec<String> {
     lines
         .filter_map(|(line, number)| {
             let path = MACHINE_PATHS.iter().find(|path| starts_a_path(line, path))?;
-            Some(format!(
-                "{}:{number}: `{path}` exists on one machine only",
-                source.path
-            ))
+            Some(format!("{}:{number}: `{path}` exists on one machine only", source.path))
         })
         .collect()
 }
@@ -46,10 +43,7 @@ mod tests {
 
     #[test]
     fn a_path_of_one_machine_is_found_and_a_path_of_anyone_is_not() {
-        let text = format!(
-            "see {}main\nand /home/anna{}notes\n",
-            MACHINE_PATHS[0], MACHINE_PATHS[0]
-        );
+        let text = format!("see {}main\nand /home/anna{}notes\n", MACHINE_PATHS[0], MACHINE_PATHS[0]);
         let found = check(&[source("README.md", &text)]);
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("README.md:1:"));
