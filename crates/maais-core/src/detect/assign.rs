@@ -201,6 +201,17 @@ pub(super) fn url_password(text: &str, at: usize) -> Option<Hit> {
     secret.then(|| hit(start, start + password.len()))
 }
 
+/// `curl --user name:password`: the automaton stopped behind the flag.
+pub(super) fn user_flag(text: &str, end: usize) -> Option<Hit> {
+    let rest = text.get(end..)?.trim_start_matches([' ', '=']);
+    let (start, pair) = read_value(text, rest)?;
+    let (user, password) = pair.text.split_once(':')?;
+    let plain = !user.is_empty() && user != password && !password.starts_with(['/', '\\']);
+    let secret = plain && value::is_secret(Value { text: password, quoted: true }, Strength::Strong);
+    let start = start + user.len() + 1;
+    secret.then(|| hit(start, start + password.len()))
+}
+
 /// `Basic` and base64 of `user:password` (RFC 7617).
 pub(super) fn basic(text: &str, end: usize) -> Option<Hit> {
     let (start, token) = header_value(text, end)?;

@@ -13,7 +13,7 @@ use super::{HITS_MAX, Hit, assign, token};
 const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "key", "cred", "securestring", "identified by"];
 
 /// What opens a family that is no assignment.
-const MARKERS: [(&str, Family); 7] = [
+const MARKERS: [(&str, Family); 9] = [
     ("-----begin", Family::Pem),
     ("private-lines:", Family::Putty),
     ("eyj", Family::Jwt),
@@ -21,6 +21,8 @@ const MARKERS: [(&str, Family); 7] = [
     ("basic ", Family::Basic),
     ("bearer ", Family::Bearer),
     ("kty", Family::Jwk),
+    ("--user", Family::User),
+    (" -u ", Family::User),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +36,7 @@ enum Family {
     Url,
     Basic,
     Bearer,
+    User,
 }
 
 struct Prefilter {
@@ -97,6 +100,7 @@ pub(super) fn credentials(text: &str, hits: &mut Vec<Hit>) {
             }
             Family::Url => assign::url_password(text, at),
             Family::Basic => assign::basic(text, found.end()),
+            Family::User => assign::user_flag(text, found.end()),
             Family::Bearer => assign::bearer(text, found.end()),
         };
         hits.extend(hit);

@@ -71,24 +71,34 @@ fn in_url(text: &str, start: usize) -> bool {
     before.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"))
 }
 
+/// Words before a number, or names of a parameter, that make it a telephone number.
+const PHONE_WORDS: [&str; 10] =
+    ["phone", "tel:", "tel.", "mobile", "cell", "fax", "call ", "whatsapp", "msisdn", "dial"];
+
 /// A telephone number that begins with this run of digits.
 pub(super) fn phone(text: &str, name: &str, run: &Run) -> Option<Hit> {
-    let before = text.get(..run.start)?;
-    let international = before.ends_with('+') || before.ends_with("(+");
-    let bracketed = before.ends_with('(');
-    let (digits, end) = dialled(text.as_bytes(), run.start);
-    if !(7..=15).contains(&digits) || !ends_here(text.as_bytes(), end) {
+    let bytes = text.as_bytes();
+    let (digits, end) = dialled(bytes, run.start);
+    if !(7..=15).contains(&digits) {
         return None;
     }
-    let words =
-        ["phone", "tel:", "tel.", "telephone", "mobile", "cell", "fax", "call ", "whatsapp", "msisdn"];
-    let valid = (international && digits >= 8)
-        || north_american(text, run, digits, end, bracketed)
-        || (digits >= 8 && !is_date(run) && says(text, name, run.start, &words));
-    let lead = if before.ends_with("(+") { 2 } else { usize::from(international || bracketed) };
+    let end = extension(bytes, end);
+    let before = bytes.get(..run.start)?;
+    let international = before.ends_with(b"+") || before.ends_with(b"(+");
+    let bracketed = before.ends_with(b"(");
+    let valid = ends_here(bytes, end)
+        && !is_date(run)
+        && ((international && digits >= 8)
+            || north_american(run, digits, bracketed)
+            || national(run, digits)
+            || says(text, name, run.start, &PHONE_WORDS));
+    if !valid {
+        return None;
+    }
+    let lead = if before.ends_with(b"(+") { 2 } else { usize::from(international || bracketed) };
     let last: String = text.get(..end)?.chars().rev().filter(char::is_ascii_digit).take(2).collect();
     let masked = format!("…{}", last.chars().rev().collect::<String>());
-    valid.then_some(Hit { kind: Kind::Phone, start: run.start - lead, end, masked })
+    Some(Hit { kind: Kind::Phone, start: run.start - lead, end, masked })
 }
 
 /// Digits of a dialled number and where it ends; separators are single, brackets may follow.
@@ -108,20 +118,29 @@ fn dialled(bytes: &[u8], start: usize) -> (usize, usize) {
     (digits, end)
 }
 
-/// `(ddd) ddd-dddd`, `ddd-ddd-dddd`, `1-ddd-ddd-dddd` (NANP: area and exchange begin with 2-9).
-fn north_american(text: &str, run: &Run, digits: usize, end: usize, bracketed: bool) -> bool {
-    let all: Vec<u8> =
-        text.get(run.start..end).unwrap_or_default().bytes().filter(u8::is_ascii_digit).collect();
-    let national = match all.as_slice() {
-        [b'1', rest @ ..] if digits == 11 => rest,
-        [b'0', b'0', b'1', rest @ ..] if digits == 13 => rest,
-        all => all,
-    };
-    let assigned = matches!(national, [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _]);
-    let grouped = matches!(run.groups.as_slice(), [3, 3, 4] | [1, 3, 3, 4] | [3, 1, 3, 3, 4]);
-    assigned && (grouped || (bracketed && digits == 10))
+/// Where an extension (`x123`) ends, if one follows.
+fn extension(bytes: &[u8], end: usize) -> usize {
+    match bytes.get(end..).unwrap_or_default() {
+        [b'x', rest @ ..] => {
+            let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+            if digits > 0 { end + 1 + digits } else { end }
+        }
+        _ => end,
+    }
+}
+
+/// `(ddd) ddd-dddd`, `ddd-ddd-dddd`, `1-ddd-ddd-dddd`.
+fn north_american(run: &Run, digits: usize, bracketed: bool) -> bool {
+    let grouped = matches!(run.groups(), [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3, 4]);
+    (grouped && run.separator != Some(b' ')) || (bracketed && digits == 10 && run.groups() == [3].as_slice())
+}
+
+/// A trunk prefix and groups, as most of Europe writes them: `030 1234 5678`.
+fn national(run: &Run, digits: usize) -> bool {
+    let trunk = run.digits().starts_with(&[0]) && !run.digits().starts_with(&[0, 0]);
+    trunk && (9..=11).contains(&digits) && run.groups().len() > 1 && !run.mixed && run.separator != Some(b'.')
 }
 
 fn is_date(run: &Run) -> bool {
-    matches!(run.groups.as_slice(), [4, 2, 2] | [2, 2, 4] | [4, 2, 2, ..])
+    matches!(run.groups(), [4, 2, 2, ..] | [2, 2, 4])
 }

@@ -152,6 +152,69 @@ const HARMLESS_TOKEN: &[&str] = &[
     "pad",
 ];
 
+/// Before `key`, these make it an index, a place or a label.
+const HARMLESS_KEY: &[&str] = &[
+    "primary",
+    "foreign",
+    "sort",
+    "partition",
+    "cache",
+    "object",
+    "bucket",
+    "idempotency",
+    "row",
+    "unique",
+    "index",
+    "group",
+    "dict",
+    "map",
+    "hash",
+    "lookup",
+    "search",
+    "translation",
+    "issue",
+    "project",
+    "range",
+    "shard",
+    "sharding",
+    "routing",
+    "dedupe",
+    "dedup",
+    "natural",
+    "surrogate",
+    "composite",
+    "candidate",
+    "sorting",
+    "order",
+    "message",
+    "event",
+    "item",
+    "file",
+    "image",
+    "folder",
+    "path",
+    "node",
+    "metric",
+    "feature",
+    "flag",
+    "hot",
+    "short",
+    "arrow",
+    "enter",
+    "by",
+    "on",
+    "any",
+    "each",
+    "the",
+    "this",
+    "no",
+    "is",
+    "has",
+    "get",
+    "set",
+    "new",
+];
+
 /// What the name says, if anything.
 pub(super) fn strength(name: &str) -> Option<Strength> {
     if name.len() > NAME_MAX {
@@ -162,14 +225,27 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
     let last = from_last.next()?;
     let before = from_last.next().unwrap_or_default();
     if PASSWORD.contains(&last) {
-        return (!matches!(before, "no" | "random" | "show" | "hide" | "by" | "first" | "one"))
-            .then_some(Strength::Strong);
+        return (!matches!(
+            before,
+            "no" | "random" | "show" | "hide" | "by" | "first" | "one" | "forgot" | "reset" | "lost"
+        ))
+        .then_some(Strength::Strong);
+    }
+    let suffix = ["password", "passwd"].iter().find_map(|end| last.strip_suffix(end));
+    if let Some(what) = suffix {
+        let act =
+            ["no", "reset", "change", "forgot", "show", "hide", "lost", "set", "get", "random", "confirm"];
+        return (!act.contains(&what)).then_some(Strength::Strong);
+    }
+    if words.iter().any(|word| word == "public") {
+        return None;
     }
     match last {
         "key" | "keys" if SECRET_KEY.contains(&before) => Some(Strength::Medium),
         "secret" | "secrets" => Some(Strength::Medium),
         "token" if SECRET_TOKEN.contains(&before) => Some(Strength::Medium),
         "token" if HARMLESS_TOKEN.contains(&before) => None,
+        "key" if before.len() > 1 && !HARMLESS_KEY.contains(&before) => Some(Strength::Weak),
         "token" | "credential" | "credentials" | "cred" | "creds" => Some(Strength::Weak),
         word if KEY_WORDS.contains(&word) || TOKEN_WORDS.contains(&word) => Some(Strength::Medium),
         _ => None,
@@ -230,6 +306,11 @@ mod tests {
             ("token_url", None),
             ("secret_name", None),
             ("compass", None),
+            ("publicKeyToken", None),
+            ("forgotPassword", None),
+            ("credpassword", Some(Strength::Strong)),
+            ("algolia_key", Some(Strength::Weak)),
+            ("idempotency_key", None),
             ("passenger", None),
             ("secretary", None),
             ("", None),

@@ -13,16 +13,46 @@ const DIGITS_MAX: usize = 20;
 /// Bytes before a number in which a word may say what it is.
 const CONTEXT: usize = 40;
 
-/// Digits with their groups.
+/// Groups that are told apart; a number in more is none.
+const GROUPS_MAX: usize = 8;
+
+/// Digits with their groups, on the stack: most runs are looked at once and dropped.
 pub(super) struct Run {
-    pub(super) digits: Vec<u8>,
-    /// Lengths of the groups between separators.
-    pub(super) groups: Vec<usize>,
-    /// All separators alike, or none.
+    digits: [u8; DIGITS_MAX],
+    length: usize,
+    groups: [usize; GROUPS_MAX],
+    group_count: usize,
+    /// The separator, if all are alike.
     pub(super) separator: Option<u8>,
     pub(super) mixed: bool,
     pub(super) start: usize,
     pub(super) end: usize,
+}
+
+impl Run {
+    /// Values of the digits.
+    pub(super) fn digits(&self) -> &[u8] {
+        self.digits.get(..self.length).unwrap_or_default()
+    }
+
+    /// Lengths of the groups between separators.
+    pub(super) fn groups(&self) -> &[usize] {
+        self.groups.get(..self.group_count).unwrap_or_default()
+    }
+
+    /// Whether there was room.
+    fn push(&mut self, digit: u8) -> bool {
+        let group = self.groups.get_mut(self.group_count.saturating_sub(1));
+        match (self.digits.get_mut(self.length), group) {
+            (Some(place), Some(group)) => {
+                *place = digit;
+                *group += 1;
+                self.length += 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Adds the numbers in `text`; `name` is the parameter's.
@@ -74,37 +104,36 @@ fn continues_a_word(bytes: &[u8], start: usize) -> bool {
     }
 }
 
-/// Reads digits and single separators (space, `-`, `.`); parentheses belong to telephone numbers.
+/// Reads digits and single separators (space, `-`, `.`).
 fn read(bytes: &[u8], start: usize) -> Run {
-    let mut run =
-        Run { digits: Vec::new(), groups: vec![0], separator: None, mixed: false, start, end: start };
+    let mut run = Run {
+        digits: [0; DIGITS_MAX],
+        length: 0,
+        groups: [0; GROUPS_MAX],
+        group_count: 1,
+        separator: None,
+        mixed: false,
+        start,
+        end: start,
+    };
     let mut rest = bytes.get(start..).unwrap_or_default();
     let mut at = start;
     loop {
         match rest {
-            [digit @ b'0'..=b'9', tail @ ..] => {
-                run.digits.push(digit - b'0');
-                if let Some(group) = run.groups.last_mut() {
-                    *group += 1;
-                }
-                at += 1;
-                run.end = at;
+            [digit @ b'0'..=b'9', tail @ ..] if run.push(digit - b'0') => {
+                run.end = at + 1;
                 rest = tail;
             }
-            [separator @ (b' ' | b'-' | b'.'), b'0'..=b'9', ..] => {
+            [separator @ (b' ' | b'-' | b'.'), b'0'..=b'9', ..] if run.group_count < GROUPS_MAX => {
                 run.mixed |= run.separator.is_some_and(|known| known != *separator);
                 run.separator = Some(*separator);
-                run.groups.push(0);
-                at += 1;
+                run.group_count += 1;
                 rest = rest.get(1..).unwrap_or_default();
             }
-            _ => break,
+            _ => return run,
         }
-        if run.digits.len() > DIGITS_MAX {
-            break;
-        }
+        at += 1;
     }
-    run
 }
 
 /// What follows the digits must not continue them: a letter, a decimal, more digits.
@@ -117,7 +146,7 @@ pub(super) fn ends_here(bytes: &[u8], end: usize) -> bool {
 }
 
 fn card(run: &Run) -> Option<Hit> {
-    let lengths = run.groups.as_slice();
+    let lengths = run.groups();
     let grouped = match lengths {
         [_] => true,
         [first, middle @ .., last] => {
@@ -128,10 +157,10 @@ fn card(run: &Run) -> Option<Hit> {
         }
         [] => false,
     };
-    let distinct = run.digits.iter().fold(0_u16, |seen, digit| seen | (1 << digit)).count_ones();
-    let valid = grouped && distinct > 1 && identity::issued(&run.digits) && identity::luhn(&run.digits);
+    let distinct = run.digits().iter().fold(0_u16, |seen, digit| seen | (1 << digit)).count_ones();
+    let valid = grouped && distinct > 1 && identity::issued(run.digits()) && identity::luhn(run.digits());
     (valid && run.separator != Some(b'.')).then(|| {
-        let last = run.digits.iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
+        let last = run.digits().iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
         Hit {
             kind: Kind::PaymentCard,
             start: run.start,
@@ -149,10 +178,11 @@ fn push(mut text: String, c: char) -> String {
 fn social_security(text: &str, name: &str, run: &Run) -> Option<Hit> {
     let words =
         ["ssn", "social security", "social_security", "socialsecurity", "soc sec", "social insurance"];
-    let dashed = run.groups == [3, 2, 4] && run.separator == Some(b'-') && !run.mixed;
+    let dashed = run.groups() == [3, 2, 4].as_slice() && run.separator == Some(b'-') && !run.mixed;
     let said = || says(text, name, run.start, &words);
-    let shaped = dashed || ((run.groups == [9] || run.groups == [3, 2, 4]) && said());
-    let valid = shaped && identity::social_security(&run.digits) && ends_here(text.as_bytes(), run.end);
+    let shaped =
+        dashed || ((run.groups() == [9].as_slice() || run.groups() == [3, 2, 4].as_slice()) && said());
+    let valid = shaped && identity::social_security(run.digits()) && ends_here(text.as_bytes(), run.end);
     valid.then(|| Hit { kind: Kind::UsSsn, start: run.start, end: run.end, masked: "***-**-****".to_owned() })
 }
 
@@ -168,13 +198,13 @@ pub(super) fn says(text: &str, name: &str, start: usize, words: &[&str]) -> bool
 /// without the spaces (or hyphens) of the printed form.
 fn iban(text: &str, start: usize) -> Option<Hit> {
     let from = start.checked_sub(2)?;
-    let country = text.get(from..start)?.to_ascii_uppercase();
+    let country = text.get(from..start).filter(|code| code.bytes().all(|b| b.is_ascii_alphabetic()))?;
     let before = text.as_bytes().get(..from)?.last().copied().unwrap_or(b' ');
     if before.is_ascii_alphanumeric() || before == b'_' {
         return None;
     }
-    let length = identity::iban_length(&country)?;
-    let mut iban = country;
+    let mut iban = country.to_ascii_uppercase();
+    let length = identity::iban_length(&iban)?;
     let mut end = start;
     let mut gap = true;
     for byte in text.as_bytes().get(start..)? {

@@ -185,6 +185,9 @@ pub(super) static SHAPES: &[Shape] = &[
     shape("pnu_", Alnum, 36, 36),
     shape("ops_eyJ", Dotted, 200, LONG),
     shape("aio_", Alnum, 28, 28),
+    // A token that was base64-encoded once more: `{"alg":"`, `{"typ":"JWT`.
+    shape("ZXlKaGJHY2lPaU", Dotted, 60, LONG),
+    shape("ZXlKMGVYQWlPaU", Dotted, 60, LONG),
     shape("AGE-SECRET-KEY-1", Upper, 58, 58),
 ];
 
@@ -218,7 +221,7 @@ fn looks_drawn(body: &str) -> bool {
 /// A signed (three parts) or encrypted (five) token whose header decodes to JSON with an `alg`
 /// (RFC 7515, RFC 7516).
 pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
-    if text.as_bytes().get(..at)?.last().is_some_and(|b| Alphabet::Word.has(*b)) {
+    if text.as_bytes().get(..at)?.last().is_some_and(|b| Alphabet::Word.has(*b) || *b == b'.') {
         return None;
     }
     let start = text.get(at..)?;
@@ -226,7 +229,8 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
     let token = start.get(..length)?.trim_end_matches('.');
     let parts: Vec<&str> = token.splitn(6, '.').collect();
     let header = decode(parts.first()?)?;
-    let signed = parts.len() == 3 || parts.len() == 5;
+    let claims = || parts.get(1).is_some_and(|claims| claims.starts_with("ey"));
+    let signed = (parts.len() == 3 && claims()) || parts.len() == 5;
     let last = parts.last()?;
     if !signed || !header.starts_with('{') || !header.contains("\"alg\"") || last.len() < 8 {
         return None;

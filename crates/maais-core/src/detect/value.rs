@@ -109,6 +109,13 @@ const EXAMPLE_WORDS: &[&str] = &[
     "tmp",
     "not",
     "very",
+    "abc",
+    "def",
+    "xyz",
+    "abcdef",
+    "qwerty",
+    "number",
+    "code",
 ];
 
 /// Substrings that only examples and removed values have.
@@ -175,6 +182,21 @@ const CODE_WORDS: &[&str] = &[
     "const",
     "let",
     "var",
+    "disabled",
+    "enabled",
+    "encrypted",
+    "hashed",
+    "masked",
+    "sensitive",
+    "unknown",
+    "missing",
+    "mandatory",
+    "column",
+    "field",
+    "label",
+    "basic",
+    "plain",
+    "plaintext",
 ];
 
 /// A value as it was found.
@@ -200,7 +222,13 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
     {
         return false;
     }
-    if is_reference(text) || is_filler(text) || is_example(text) || (!value.quoted && is_code(text)) {
+    let header_alone = text.starts_with("eyJ") && !text.contains('.') && length < 80;
+    if header_alone
+        || is_reference(text)
+        || is_filler(text)
+        || is_example(text)
+        || (!value.quoted && is_code(text))
+    {
         return false;
     }
     let shape = Shape::of(text);
@@ -248,8 +276,9 @@ impl Shape {
             // `x1`, `v2.0`: too little; `password1` was an example before.
             return self.digits + self.symbols >= 2 || is_gibberish(text) || (quoted && text.len() >= 6);
         }
-        is_gibberish(text)
-            || (quoted && text.len() >= 6 && self.upper > 0 && self.lower > 0 && inner_upper(text))
+        // A literal word given to a password is one, if it is not an example; capitalised words
+        // are labels (`"password": "Kennwort"`).
+        is_gibberish(text) || (quoted && text.len() >= 6 && self.upper == 0 && text.is_ascii())
     }
 
     /// Something that a machine issued.
@@ -261,13 +290,9 @@ impl Shape {
     }
 }
 
-fn inner_upper(text: &str) -> bool {
-    text.chars().skip(1).any(char::is_uppercase) && text.chars().any(char::is_lowercase) && is_gibberish(text)
-}
-
 /// Stands for a value kept elsewhere: `${X}`, `{{ x }}`, `<x>`, `%s`, `process.env.X`, `$X`.
 pub(super) fn is_reference(text: &str) -> bool {
-    let inside = ["${", "$(", "{{", "}}", "<%", "%(", "#{", "%s", "%d", "%v", "%@", "@{"];
+    let inside = ["${", "$(", "{{", "}}", "<%", "%(", "#{", "%s", "%d", "%v", "@{"];
     let sources = [
         "process.env",
         "os.environ",
@@ -302,7 +327,19 @@ pub(super) fn is_reference(text: &str) -> bool {
     inside.iter().any(|part| text.contains(part))
         || sources.iter().any(|start| lower.starts_with(start))
         || wrapped.iter().any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
-        || text.strip_prefix(['$', '@', ':']).is_some_and(is_identifier)
+        || text.strip_prefix(['$', '@', ':']).is_some_and(|rest| rest.split('.').all(is_identifier))
+        || text.contains(['"', '\'', '`'])
+        || is_hashed(text)
+}
+
+/// A password's hash in the modular crypt format (crypt(5)) or LDAP's (RFC 2307): not the password.
+fn is_hashed(text: &str) -> bool {
+    let schemes = [
+        "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$argon2", "$scrypt$", "$pbkdf2", "{ssha",
+        "{sha", "{md5",
+    ];
+    let lower = text.to_ascii_lowercase();
+    schemes.iter().any(|scheme| lower.starts_with(scheme))
 }
 
 fn is_identifier(text: &str) -> bool {
@@ -382,7 +419,7 @@ fn is_code(text: &str) -> bool {
         text.contains(['(', '[', '{', '*', '&', '<', '>']) || text.contains("::") || text.contains("->");
     let member = text.split('.').count() > 1
         && text.split('.').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
-    calls || member || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
+    calls || member || text.starts_with("0x") || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// A sequence of words and small numbers joined by punctuation or case, as in identifiers, file
