@@ -15,5 +15,6 @@ pub mod json;
 pub mod policy;
 pub mod request;
 pub mod settings;
+pub mod state;
 pub mod suggest;
 pub mod view;

@@ -12,7 +12,8 @@ mod pattern;
 
 use crate::diagnostic::{Diagnostics, Level, Source};
 
-pub use matcher::{LimitKey, LimitSpec, Matched, PolicySet, Rule};
+pub use matcher::{LimitSpec, Matched, PolicySet, Rule};
+pub use model::LimitKey;
 pub use pattern::{Pattern, PatternError};
 
 /// A set of policies that loaded, and what its author should know about it.
@@ -47,8 +48,5 @@ pub fn load(sources: &[Source]) -> Result<Loaded, Diagnostics> {
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Diagnostics(problems));
     }
-    Ok(Loaded {
-        policies: set,
-        warnings: Diagnostics(problems),
-    })
+    Ok(Loaded { policies: set, warnings: Diagnostics(problems) })
 }

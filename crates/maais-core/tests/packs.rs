@@ -1,23 +1,20 @@
 //! The packs that ship: they load without a word, every rule fires where it should and stays quiet where
 //! it should not, and the examples of the documentation are decided as they say.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at what it did not expect"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it did not expect")]
 #![expect(clippy::disallowed_methods, reason = "the packs are files")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use maais_core::decide::{State, decide};
+use maais_core::decide::decide;
 use maais_core::decision::{Decision, Effect};
 use maais_core::diagnostic::{Colour, Source};
 use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy::{self, PolicySet, case};
 use maais_core::request::{ActionRequest, Defaults};
 use maais_core::settings::Settings;
+use maais_core::state::State;
 use serde_json::{Value, json};
 
 const PACKS: [&str; 2] = ["baseline", "atlas"];
@@ -54,10 +51,7 @@ fn load(pack: &str) -> PolicySet {
 }
 
 fn request(value: Value) -> ActionRequest {
-    let defaults = Defaults {
-        action_id: "a".into(),
-        timestamp: jiff::Timestamp::UNIX_EPOCH,
-    };
+    let defaults = Defaults { action_id: "a".into(), timestamp: jiff::Timestamp::UNIX_EPOCH };
     ActionRequest::from_value(value, defaults).unwrap()
 }
 
@@ -65,13 +59,7 @@ fn decision(pack: &str, value: Value) -> Decision {
     let request = request(value);
     let facts = Facts::new(&request, &NoMemo);
     let (settings, state) = (Settings::default(), State::default());
-    decide(
-        &load(pack),
-        &settings,
-        &facts,
-        &state,
-        jiff::Timestamp::UNIX_EPOCH,
-    )
+    decide(&load(pack), &settings, &facts, &state, jiff::Timestamp::UNIX_EPOCH)
 }
 
 #[test]
@@ -111,18 +99,10 @@ fn the_order_in_which_the_files_are_read_does_not_matter() {
         let digest = load(pack).digest().to_owned();
         for _ in 0..documents.len() {
             documents.rotate_left(1);
-            assert_eq!(
-                policy::load(&documents).unwrap().policies.digest(),
-                digest,
-                "{pack}"
-            );
+            assert_eq!(policy::load(&documents).unwrap().policies.digest(), digest, "{pack}");
         }
         documents.reverse();
-        assert_eq!(
-            policy::load(&documents).unwrap().policies.digest(),
-            digest,
-            "{pack}"
-        );
+        assert_eq!(policy::load(&documents).unwrap().policies.digest(), digest, "{pack}");
     }
 }
 
@@ -164,11 +144,7 @@ fn the_examples_of_the_documentation_are_decided_as_they_say() {
 #[test]
 fn every_rule_that_refuses_says_how_bad_it_is_and_where_it_stands_in_the_catalogues() {
     for pack in PACKS {
-        for rule in load(pack)
-            .rules()
-            .iter()
-            .filter(|rule| rule.effect != Effect::Allow)
-        {
+        for rule in load(pack).rules().iter().filter(|rule| rule.effect != Effect::Allow) {
             let has = |field: &str| rule.metadata.contains_key(field);
             assert!(has("severity"), "{} has no severity", rule.id);
             if &*rule.id != "default_deny" {

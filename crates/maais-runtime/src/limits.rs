@@ -9,10 +9,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use maais_core::decide::{Exceeded, Limit, State};
 use maais_core::facts::Facts;
 use maais_core::policy::LimitKey;
 use maais_core::request::ActionRequest;
+use maais_core::state::{Exceeded, Limit, State};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 

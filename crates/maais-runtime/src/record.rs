@@ -7,11 +7,11 @@ use std::io;
 
 use maais_audit::SealedValue;
 use maais_audit::seal::seal;
-use maais_core::decide::State;
 use maais_core::decision::Decision;
 use maais_core::facts::Facts;
 use maais_core::policy::PolicySet;
 use maais_core::request::Malformed;
+use maais_core::state::State;
 use serde_json::{Map, Value};
 
 use crate::sessions::Session;

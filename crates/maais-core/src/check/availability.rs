@@ -2,8 +2,8 @@
 //!
 //! Counting is the engine's; here is what follows from the count.
 
-use crate::decide::{Exceeded, Limit, State};
 use crate::decision::{Dimension, Effect, Finding, Severity, Source};
+use crate::state::{Exceeded, Limit, State};
 
 /// Denies when the action's own limit, or the number of agents that can be counted, is exceeded.
 pub fn check(state: &State) -> Vec<Finding> {

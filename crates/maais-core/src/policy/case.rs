@@ -84,19 +84,13 @@ pub fn run(policies: &PolicySet, source: &Source) -> Result<Vec<CaseResult>, Dia
 
 /// Rules without a case that fires or without one that stays quiet.
 pub fn uncovered(policies: &PolicySet, results: &[CaseResult]) -> Vec<Uncovered> {
-    let has = |rule: &str, expectation| {
-        results
-            .iter()
-            .any(|r| r.rule == rule && r.expectation == expectation)
-    };
+    let has =
+        |rule: &str, expectation| results.iter().any(|r| r.rule == rule && r.expectation == expectation);
     let mut missing = Vec::new();
     for rule in policies.rules() {
         for expectation in [Expectation::Fires, Expectation::Quiet] {
             if !has(&rule.id, expectation) {
-                missing.push(Uncovered {
-                    rule: rule.id.to_string(),
-                    missing: expectation,
-                });
+                missing.push(Uncovered { rule: rule.id.to_string(), missing: expectation });
             }
         }
     }
@@ -107,22 +101,14 @@ fn file(reader: &mut Reader<'_>, policies: &PolicySet, root: &Node, results: &mu
     let Some(fields) = reader.map(root, "the file", &["rules"]) else {
         return;
     };
-    let Some(rules) = fields
-        .field("rules")
-        .and_then(|node| reader.open_map(node, "rules"))
-    else {
+    let Some(rules) = fields.field("rules").and_then(|node| reader.open_map(node, "rules")) else {
         reader.error(fields.span, "the file has no `rules`", "here", None);
         return;
     };
     for (key, node) in rules.iter() {
         if !policies.rules().iter().any(|rule| *rule.id == *key.text) {
             let meant = did_you_mean(&key.text, policies.rules().iter().map(|rule| &*rule.id));
-            reader.error(
-                &key.span,
-                format!("there is no rule `{}`{meant}", key.text),
-                "unknown",
-                None,
-            );
+            reader.error(&key.span, format!("there is no rule `{}`{meant}", key.text), "unknown", None);
             continue;
         }
         let Some(lists) = reader.map(node, "a rule's cases", &["fires", "quiet"]) else {
@@ -151,9 +137,7 @@ struct Case<'n> {
 impl<'n> Case<'n> {
     fn read(reader: &mut Reader<'_>, node: &'n Node) -> Option<Self> {
         let fields = reader.map(node, "a case", &CASE_FIELDS)?;
-        let after = fields
-            .field("after")
-            .map_or(Some(0), |n| reader.int(n, "after", 0..=1_000_000))?;
+        let after = fields.field("after").map_or(Some(0), |n| reader.int(n, "after", 0..=1_000_000))?;
         let decision = match fields.field("decision") {
             Some(n) => Some(effect(reader, n)?),
             None => None,
@@ -165,19 +149,9 @@ impl<'n> Case<'n> {
         map.remove("decision");
         map.entry("agent_id").or_insert_with(|| "agent".into());
         match request(map) {
-            Ok(request) => Some(Self {
-                node,
-                request,
-                after,
-                decision,
-            }),
+            Ok(request) => Some(Self { node, request, after, decision }),
             Err(error) => {
-                reader.error(
-                    &node.span,
-                    format!("this case is no action: {error}"),
-                    "here",
-                    None,
-                );
+                reader.error(&node.span, format!("this case is no action: {error}"), "here", None);
                 None
             }
         }
@@ -185,12 +159,8 @@ impl<'n> Case<'n> {
 
     fn run(&self, source: &Source, policies: &PolicySet, rule: &str, expectation: Expectation) -> CaseResult {
         let facts = Facts::new(&self.request, &NoMemo);
-        let over = |limit: usize| {
-            policies
-                .limits()
-                .get(limit)
-                .is_some_and(|spec| self.after >= i64::from(spec.max))
-        };
+        let over =
+            |limit: usize| policies.limits().get(limit).is_some_and(|spec| self.after >= i64::from(spec.max));
         let matched = policies.first_match(&facts, &over);
         let first = matched.map(|matched| &*matched.rule.id);
         let message = match (expectation, first == Some(rule)) {
@@ -218,10 +188,7 @@ impl<'n> Case<'n> {
 }
 
 fn winner(first: Option<&str>) -> String {
-    first.map_or_else(
-        || "no rule matches".to_owned(),
-        |id| format!("`{id}` matches first"),
-    )
+    first.map_or_else(|| "no rule matches".to_owned(), |id| format!("`{id}` matches first"))
 }
 
 fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
@@ -237,9 +204,6 @@ fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
 }
 
 fn request(map: Map<String, Value>) -> Result<ActionRequest, crate::request::RequestError> {
-    let defaults = Defaults {
-        action_id: "case".into(),
-        timestamp: jiff::Timestamp::UNIX_EPOCH,
-    };
+    let defaults = Defaults { action_id: "case".into(), timestamp: jiff::Timestamp::UNIX_EPOCH };
     ActionRequest::from_value(Value::Object(map), defaults)
 }

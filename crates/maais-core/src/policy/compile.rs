@@ -15,10 +15,7 @@ use crate::request::ActionType;
 pub(super) fn compile(mut policies: Vec<Policy>, problems: &mut Vec<Diagnostic>) -> PolicySet {
     policies.sort_by_key(|policy| policy.priority); // stable: then document, then position
     warn_unreachable(&policies, problems);
-    let mut set = PolicySet {
-        digest: digest(&policies),
-        ..PolicySet::default()
-    };
+    let mut set = PolicySet { digest: digest(&policies), ..PolicySet::default() };
     for policy in policies {
         add(&mut set, policy);
     }
@@ -28,30 +25,20 @@ pub(super) fn compile(mut policies: Vec<Policy>, problems: &mut Vec<Diagnostic>)
 fn add(set: &mut PolicySet, policy: Policy) {
     let number = u32::try_from(set.rules.len()).unwrap_or(u32::MAX);
     let targets = exact_targets(&policy.condition);
-    for kind in ActionType::ALL
-        .into_iter()
-        .filter(|kind| policy.applies_to.contains(*kind))
-    {
+    for kind in ActionType::ALL.into_iter().filter(|kind| policy.applies_to.contains(*kind)) {
         let Some(index) = set.by_type.get_mut(kind.index()) else {
             continue;
         };
         match &targets {
             Some(targets) => targets.iter().for_each(|target| {
-                index
-                    .by_target
-                    .entry(target.as_str().into())
-                    .or_default()
-                    .push(number);
+                index.by_target.entry(target.as_str().into()).or_default().push(number);
             }),
             None => index.others.push(number),
         }
     }
     let (line, column) = policy.source.position(policy.id_span.start);
     let id: Arc<str> = policy.id.as_str().into();
-    let mut compiler = Compiler {
-        id: id.clone(),
-        limits: &mut set.limits,
-    };
+    let mut compiler = Compiler { id: id.clone(), limits: &mut set.limits };
     let condition = compiler.condition(policy.condition);
     set.rules.push(Rule {
         id,
@@ -71,10 +58,8 @@ fn add(set: &mut PolicySet, policy: Policy) {
 /// The targets outside which the condition certainly does not hold, if it names them.
 fn exact_targets(condition: &Condition) -> Option<Vec<String>> {
     let texts = |values: &[serde_json::Value]| {
-        let texts: Option<Vec<String>> = values
-            .iter()
-            .map(|value| value.as_str().map(str::to_owned))
-            .collect();
+        let texts: Option<Vec<String>> =
+            values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
         texts.map(|mut texts| {
             texts.sort();
             texts.dedup();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Pattern;
-use super::model::{ActionTypes, UrlPart};
+use super::model::{ActionTypes, LimitKey, UrlPart};
 use crate::decision::{Dimension, Effect, Severity};
 use crate::facts::Facts;
 use crate::glob::Glob;
@@ -78,54 +78,7 @@ impl Tri {
         let Some(first) = parts.next() else {
             return Self::False;
         };
-        if parts.all(|part| part == first) {
-            first
-        } else {
-            Self::Unknown
-        }
-    }
-}
-
-/// What a rate limit counts apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LimitKey(u8);
-
-impl LimitKey {
-    /// Everything in one count.
-    pub const GLOBAL: Self = Self(0);
-    /// Each agent.
-    pub const AGENT: Self = Self(1);
-    /// Each target.
-    pub const TARGET: Self = Self(2);
-    /// Each action type.
-    pub const ACTION_TYPE: Self = Self(4);
-    /// Each session.
-    pub const SESSION: Self = Self(8);
-
-    /// The names that a policy may use.
-    pub const PARTS: [(&'static str, Self); 5] = [
-        ("global", Self::GLOBAL),
-        ("agent_id", Self::AGENT),
-        ("target", Self::TARGET),
-        ("action_type", Self::ACTION_TYPE),
-        ("session_id", Self::SESSION),
-    ];
-
-    /// Both.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether it counts that part apart.
-    pub fn has(self, part: Self) -> bool {
-        self.0 & part.0 != 0
-    }
-}
-
-impl Default for LimitKey {
-    fn default() -> Self {
-        Self::AGENT
+        if parts.all(|part| part == first) { first } else { Self::Unknown }
     }
 }
 
@@ -240,10 +193,7 @@ impl PolicySet {
         self.candidates(facts).find_map(|rule| {
             let holds = rule.condition.holds(facts, &limits);
             let matches = holds == Tri::True || (holds == Tri::Unknown && rule.effect != Effect::Allow);
-            matches.then_some(Matched {
-                rule,
-                certain: holds == Tri::True,
-            })
+            matches.then_some(Matched { rule, certain: holds == Tri::True })
         })
     }
 
@@ -269,11 +219,7 @@ impl PolicySet {
         let index = self.by_type.get(facts.request().action_type().index());
         let named = index.and_then(|index| index.by_target.get(facts.request().target().as_str()));
         let mut named = named.map(Vec::as_slice).unwrap_or_default().iter().peekable();
-        let mut others = index
-            .map(|index| index.others.as_slice())
-            .unwrap_or_default()
-            .iter()
-            .peekable();
+        let mut others = index.map(|index| index.others.as_slice()).unwrap_or_default().iter().peekable();
         std::iter::from_fn(move || match (named.peek(), others.peek()) {
             (Some(a), Some(b)) if a < b => named.next(),
             (_, Some(_)) => others.next(),
@@ -299,10 +245,7 @@ impl Cond {
                 check.values(&found)
             }
             Self::AnyParameter(check) => Tri::any(
-                request
-                    .parameters()
-                    .iter()
-                    .map(|(key, value)| check.text(key).max(check.anywhere(value))),
+                request.parameters().iter().map(|(key, value)| check.text(key).max(check.anywhere(value))),
             ),
             Self::Url(part, check) => {
                 Tri::agreed(facts.urls().iter().map(|url| check.url(*part, &url.outcome)))
@@ -380,10 +323,9 @@ impl Check {
             Value::Bool(value) => self.text(if *value { "true" } else { "false" }),
             Value::Null => Tri::False,
             Value::Array(items) => Tri::any(items.iter().map(|item| self.anywhere(item))),
-            Value::Object(map) => Tri::any(
-                map.iter()
-                    .map(|(key, item)| self.text(key).max(self.anywhere(item))),
-            ),
+            Value::Object(map) => {
+                Tri::any(map.iter().map(|(key, item)| self.text(key).max(self.anywhere(item))))
+            }
         }
     }
 
@@ -412,9 +354,7 @@ impl Check {
             UrlPart::Host => self.text(&view.host),
             UrlPart::Path => self.text(&view.path),
             UrlPart::Class => self.text(view.class.as_str()),
-            UrlPart::Port => view
-                .port
-                .map_or(Tri::Unknown, |port| self.text(&port.to_string())),
+            UrlPart::Port => view.port.map_or(Tri::Unknown, |port| self.text(&port.to_string())),
         }
     }
 }

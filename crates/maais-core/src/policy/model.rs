@@ -42,11 +42,7 @@ impl ActionTypes {
 
     /// The names, in the order of [`ActionType::ALL`].
     pub fn names(self) -> Vec<&'static str> {
-        ActionType::ALL
-            .into_iter()
-            .filter(|kind| self.contains(*kind))
-            .map(ActionType::as_str)
-            .collect()
+        ActionType::ALL.into_iter().filter(|kind| self.contains(*kind)).map(ActionType::as_str).collect()
     }
 }
 
@@ -159,5 +155,48 @@ pub struct RateLimit {
     /// Length of the sliding window in seconds.
     pub window_seconds: u32,
     /// What is counted apart.
-    pub key: super::matcher::LimitKey,
+    pub key: LimitKey,
+}
+
+/// What a rate limit counts apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LimitKey(u8);
+
+impl LimitKey {
+    /// Everything in one count.
+    pub const GLOBAL: Self = Self(0);
+    /// Each agent.
+    pub const AGENT: Self = Self(1);
+    /// Each target.
+    pub const TARGET: Self = Self(2);
+    /// Each action type.
+    pub const ACTION_TYPE: Self = Self(4);
+    /// Each session.
+    pub const SESSION: Self = Self(8);
+
+    /// The names that a policy may use.
+    pub const PARTS: [(&'static str, Self); 5] = [
+        ("global", Self::GLOBAL),
+        ("agent_id", Self::AGENT),
+        ("target", Self::TARGET),
+        ("action_type", Self::ACTION_TYPE),
+        ("session_id", Self::SESSION),
+    ];
+
+    /// Both.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether it counts that part apart.
+    pub fn has(self, part: Self) -> bool {
+        self.0 & part.0 != 0
+    }
+}
+
+impl Default for LimitKey {
+    fn default() -> Self {
+        Self::AGENT
+    }
 }

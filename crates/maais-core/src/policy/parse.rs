@@ -20,16 +20,8 @@ const ID_BYTES_MAX: usize = 128;
 const POLICIES_MAX: usize = 100_000;
 
 const FILE_FIELDS: [&str; 3] = ["version", "description", "policies"];
-const POLICY_FIELDS: [&str; 8] = [
-    "id",
-    "applies_to",
-    "condition",
-    "decision",
-    "reason",
-    "priority",
-    "metadata",
-    "waives",
-];
+const POLICY_FIELDS: [&str; 8] =
+    ["id", "applies_to", "condition", "decision", "reason", "priority", "metadata", "waives"];
 
 /// A document's policies, every id it uses (those of policies that could not be read, too), and what is
 /// wrong with it.
@@ -51,10 +43,7 @@ pub(super) fn parse(source: &Source) -> Parsed {
     let document = match document::parse(source) {
         Ok(document) => document,
         Err(problems) => {
-            return Parsed {
-                problems: problems.0,
-                ..Parsed::default()
-            };
+            return Parsed { problems: problems.0, ..Parsed::default() };
         }
     };
     let mut reader = Reader::new(source);
@@ -62,11 +51,7 @@ pub(super) fn parse(source: &Source) -> Parsed {
     let policies = file(&mut reader, &document.root, &mut ids).unwrap_or_default();
     let mut problems = document.warnings;
     problems.extend(reader.into_problems());
-    Parsed {
-        policies,
-        ids,
-        problems,
-    }
+    Parsed { policies, ids, problems }
 }
 
 /// Two policies with one id: the log could not say which of them matched.
@@ -82,21 +67,18 @@ pub(super) fn refuse_duplicate_ids(ids: &[(&Source, Id)], problems: &mut Vec<Dia
         let help = Some("give it an id of its own".into());
         reader.error(&id.span, message, "again here", help);
         let related = (first_source.clone(), first.span.clone(), "first used here".into());
-        problems.extend(reader.into_problems().into_iter().map(|problem| Diagnostic {
-            related: Some(related.clone()),
-            ..problem
-        }));
+        problems.extend(
+            reader
+                .into_problems()
+                .into_iter()
+                .map(|problem| Diagnostic { related: Some(related.clone()), ..problem }),
+        );
     }
 }
 
 fn file(reader: &mut Reader<'_>, root: &Node, ids: &mut Vec<Id>) -> Option<Vec<Policy>> {
     if root.value == Yaml::Null {
-        reader.error(
-            &root.span,
-            "the file is empty",
-            "nothing here",
-            Some("begin with `policies:`".into()),
-        );
+        reader.error(&root.span, "the file is empty", "nothing here", Some("begin with `policies:`".into()));
         return None;
     }
     let fields = reader.map(root, "the file", &FILE_FIELDS)?;
@@ -111,19 +93,11 @@ fn file(reader: &mut Reader<'_>, root: &Node, ids: &mut Vec<Id>) -> Option<Vec<P
     };
     let items = reader.list(list, "policies")?;
     if items.len() > POLICIES_MAX {
-        let message = format!(
-            "{} policies in one file, but at most {POLICIES_MAX} are read",
-            items.len()
-        );
+        let message = format!("{} policies in one file, but at most {POLICIES_MAX} are read", items.len());
         reader.error(&list.span, message, "too many", Some("split the file".into()));
         return None;
     }
-    Some(
-        items
-            .iter()
-            .filter_map(|item| policy(reader, item, ids))
-            .collect(),
-    )
+    Some(items.iter().filter_map(|item| policy(reader, item, ids)).collect())
 }
 
 fn policy(reader: &mut Reader<'_>, node: &Node, ids: &mut Vec<Id>) -> Option<Policy> {
@@ -137,12 +111,7 @@ fn policy(reader: &mut Reader<'_>, node: &Node, ids: &mut Vec<Id>) -> Option<Pol
         Some(node) => condition::condition(reader, node),
         None => {
             let help = "write `condition: {}` to match every action of these types".to_owned();
-            reader.error(
-                fields.span,
-                "a policy needs a `condition`",
-                "in this one",
-                Some(help),
-            );
+            reader.error(fields.span, "a policy needs a `condition`", "in this one", Some(help));
             None
         }
     };
@@ -180,30 +149,18 @@ fn policy(reader: &mut Reader<'_>, node: &Node, ids: &mut Vec<Id>) -> Option<Pol
 fn required<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
     let node = fields.field(name);
     if node.is_none() {
-        reader.error(
-            fields.span,
-            format!("a policy needs `{name}`"),
-            "in this one",
-            None,
-        );
+        reader.error(fields.span, format!("a policy needs `{name}`"), "in this one", None);
     }
     node
 }
 
 fn identifier(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let text = reader.text(node, "id")?;
-    let fits = text.len() <= ID_BYTES_MAX
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-./:#".contains(c));
+    let fits =
+        text.len() <= ID_BYTES_MAX && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:#".contains(c));
     if !fits {
         let help = format!("at most {ID_BYTES_MAX} letters, digits and `_ - . / : #`");
-        reader.error(
-            &node.span,
-            format!("`{text}` is no policy id"),
-            "this id",
-            Some(help),
-        );
+        reader.error(&node.span, format!("`{text}` is no policy id"), "this id", Some(help));
     }
     fits.then_some(text)
 }
@@ -218,17 +175,9 @@ fn action_types(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<Acti
             None if text == "*" => types = ActionTypes::ALL,
             None => {
                 let names = ActionType::ALL.map(ActionType::as_str);
-                let help = format!(
-                    "one of {}, or `\"*\"`{}",
-                    document::listed(&names),
-                    did_you_mean(text, names)
-                );
-                reader.error(
-                    span,
-                    format!("unknown action type `{text}`"),
-                    "unknown",
-                    Some(help),
-                );
+                let help =
+                    format!("one of {}, or `\"*\"`{}", document::listed(&names), did_you_mean(text, names));
+                reader.error(span, format!("unknown action type `{text}`"), "unknown", Some(help));
                 return None;
             }
         }
@@ -252,16 +201,8 @@ fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
     let effect = Effect::from_name(&text);
     if effect.is_none() {
         let names = Effect::ALL.map(Effect::as_str);
-        let help = format!(
-            "one of `ALLOW`, `DENY`, `REQUIRE_APPROVAL`{}",
-            did_you_mean(&text, names)
-        );
-        reader.error(
-            &node.span,
-            format!("unknown effect `{text}`"),
-            "no effect",
-            Some(help),
-        );
+        let help = format!("one of `ALLOW`, `DENY`, `REQUIRE_APPROVAL`{}", did_you_mean(&text, names));
+        reader.error(&node.span, format!("unknown effect `{text}`"), "no effect", Some(help));
     }
     effect
 }
@@ -283,11 +224,7 @@ fn catalogue(
     fields: &Fields<'_>,
     decision: Effect,
 ) -> (Option<Severity>, Vec<String>) {
-    let fallback = if decision == Effect::Allow {
-        Severity::Info
-    } else {
-        Severity::Medium
-    };
+    let fallback = if decision == Effect::Allow { Severity::Info } else { Severity::Medium };
     let Some(Yaml::Map(entries)) = fields.field("metadata").map(|node| &node.value) else {
         return (Some(fallback), Vec::new());
     };
@@ -321,17 +258,8 @@ fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
     let severity = Severity::from_name(&text);
     if severity.is_none() {
         let names = Severity::ALL.map(Severity::as_str);
-        let help = format!(
-            "one of {}{}",
-            document::listed(&names),
-            did_you_mean(&text, names)
-        );
-        reader.error(
-            &node.span,
-            format!("unknown severity `{text}`"),
-            "unknown",
-            Some(help),
-        );
+        let help = format!("one of {}{}", document::listed(&names), did_you_mean(&text, names));
+        reader.error(&node.span, format!("unknown severity `{text}`"), "unknown", Some(help));
     }
     severity
 }
@@ -365,12 +293,7 @@ fn waives(reader: &mut Reader<'_>, fields: &Fields<'_>, decision: Option<Effect>
         match Dimension::from_key(&text) {
             Some(Dimension::Accountability) => {
                 let message = "accountability cannot be waived: somebody must answer for every action";
-                reader.error(
-                    &span,
-                    message,
-                    "not this one",
-                    Some("give the agent an owner".into()),
-                );
+                reader.error(&span, message, "not this one", Some("give the agent an owner".into()));
             }
             Some(dimension) => waived.push(dimension),
             None => {

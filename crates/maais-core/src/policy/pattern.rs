@@ -40,10 +40,7 @@ impl Pattern {
     /// # Errors
     /// Says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        let linear = RegexBuilder::new(text)
-            .size_limit(COMPILED_BYTES_MAX)
-            .nest_limit(NESTING_MAX)
-            .build();
+        let linear = RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).nest_limit(NESTING_MAX).build();
         let error = match linear {
             Ok(regex) => return Ok(Self::Linear(regex)),
             Err(error) => error,
@@ -53,23 +50,17 @@ impl Pattern {
                 message: format!("it compiles to more than {max} bytes; use smaller repetitions"),
             });
         }
-        let looks_around = ["(?=", "(?!", "(?<=", "(?<!", "(?>"]
-            .iter()
-            .any(|mark| text.contains(mark));
+        let looks_around = ["(?=", "(?!", "(?<=", "(?<!", "(?>"].iter().any(|mark| text.contains(mark));
         let has_reference = (1..=9).any(|n| text.contains(&format!("\\{n}")));
         if !looks_around && !has_reference {
-            return Err(PatternError {
-                message: last_line(&error.to_string()),
-            });
+            return Err(PatternError { message: last_line(&error.to_string()) });
         }
         LookAroundBuilder::new(text)
             .backtrack_limit(BACKTRACKS_MAX)
             .delegate_size_limit(COMPILED_BYTES_MAX)
             .build()
             .map(|regex| Self::LookAround(Box::new(regex)))
-            .map_err(|error| PatternError {
-                message: last_line(&error.to_string()),
-            })
+            .map_err(|error| PatternError { message: last_line(&error.to_string()) })
     }
 
     /// Whether it matches anywhere in the text.
@@ -83,10 +74,7 @@ impl Pattern {
 }
 
 fn last_line(message: &str) -> String {
-    let line = message
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or(message);
+    let line = message.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(message);
     line.trim().trim_start_matches("error: ").to_owned()
 }
 
@@ -104,30 +92,14 @@ mod tests {
     #[test]
     fn a_budget_that_runs_out_is_unknown() {
         let pattern = Pattern::new(r"^(?=\w)(?:\w+\s?)+(?<!q)$").unwrap();
-        assert_eq!(
-            pattern.search("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"),
-            Tri::Unknown
-        );
-        assert_eq!(
-            pattern.search(&"a".repeat(LOOK_AROUND_TEXT_MAX + 1)),
-            Tri::Unknown
-        );
+        assert_eq!(pattern.search("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"), Tri::Unknown);
+        assert_eq!(pattern.search(&"a".repeat(LOOK_AROUND_TEXT_MAX + 1)), Tri::Unknown);
     }
 
     #[test]
     fn a_broken_or_oversized_pattern_is_an_error_that_says_why() {
-        assert!(
-            Pattern::new("(unclosed")
-                .unwrap_err()
-                .message
-                .contains("unclosed group")
-        );
-        assert!(
-            Pattern::new(r"\w{1000}{1000}")
-                .unwrap_err()
-                .message
-                .contains("smaller repetitions")
-        );
+        assert!(Pattern::new("(unclosed").unwrap_err().message.contains("unclosed group"));
+        assert!(Pattern::new(r"\w{1000}{1000}").unwrap_err().message.contains("smaller repetitions"));
         assert!(Pattern::new("(?!x").is_err());
     }
 }

@@ -5,8 +5,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::super::Pattern;
-use super::super::matcher::LimitKey;
-use super::super::model::{Condition, RateLimit, Test, UrlPart};
+use super::super::model::{Condition, LimitKey, RateLimit, Test, UrlPart};
 use super::action_types;
 use crate::document::{Key, Node, Reader, Yaml, listed};
 use crate::glob::{Glob, GlobError};
@@ -30,14 +29,7 @@ const KEYS: [&str; 14] = [
 ];
 const OPERATORS: [&str; 5] = ["equals", "in", "not_in", "pattern", "glob"];
 const LIMIT_FIELDS: [&str; 3] = ["max_per_minute", "window_seconds", "key"];
-const CLASSES: [&str; 6] = [
-    "loopback",
-    "private",
-    "link_local",
-    "metadata",
-    "public",
-    "unparseable",
-];
+const CLASSES: [&str; 6] = ["loopback", "private", "link_local", "metadata", "public", "unparseable"];
 
 /// How a glob is read: in a path, `*` stays within a folder.
 type ReadGlob = fn(&str) -> Result<Glob, GlobError>;
@@ -56,12 +48,7 @@ pub(super) fn condition(reader: &mut Reader<'_>, node: &Node) -> Option<Conditio
 /// Each key of a mapping as a condition; `None` stands for one that could not be understood.
 fn keys(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Option<Condition>>> {
     let fields = reader.open_map(node, "a condition")?;
-    Some(
-        fields
-            .iter()
-            .map(|(key, value)| one_key(reader, key, value))
-            .collect(),
-    )
+    Some(fields.iter().map(|(key, value)| one_key(reader, key, value)).collect())
 }
 
 /// A condition that lost a part must not be used: it would match more than its author wrote.
@@ -87,17 +74,9 @@ fn one_key(reader: &mut Reader<'_>, key: &Key, value: &Node) -> Option<Condition
         "or" => joined(reader, value, "or").map(Condition::Any),
         "not" => condition(reader, value).map(|inner| Condition::Not(Box::new(inner))),
         other => {
-            let help = format!(
-                "one of {}, or `parameters.<name>`{}",
-                listed(&KEYS),
-                did_you_mean(other, KEYS)
-            );
-            reader.error(
-                &key.span,
-                format!("unknown condition `{other}`"),
-                "unknown",
-                Some(help),
-            );
+            let help =
+                format!("one of {}, or `parameters.<name>`{}", listed(&KEYS), did_you_mean(other, KEYS));
+            reader.error(&key.span, format!("unknown condition `{other}`"), "unknown", Some(help));
             None
         }
     }
@@ -131,18 +110,11 @@ fn action_types_test(reader: &mut Reader<'_>, node: &Node) -> Option<Condition> 
 fn parameters(reader: &mut Reader<'_>, node: &Node) -> Option<Condition> {
     let fields = reader.open_map(node, "parameters")?;
     if fields.iter().next().is_none() {
-        reader.error(
-            &node.span,
-            "`parameters` has no conditions",
-            "empty",
-            Some("remove it".into()),
-        );
+        reader.error(&node.span, "`parameters` has no conditions", "empty", Some("remove it".into()));
         return None;
     }
-    let parts = fields
-        .iter()
-        .map(|(key, value)| parameter(reader, split(&key.text), &key.span, value))
-        .collect();
+    let parts =
+        fields.iter().map(|(key, value)| parameter(reader, split(&key.text), &key.span, value)).collect();
     all_or_nothing(parts).map(Condition::All)
 }
 
@@ -172,13 +144,9 @@ fn parameter(
     }
     if let Yaml::Map(entries) = &node.value
         && !entries.is_empty()
-        && entries
-            .iter()
-            .all(|(key, _)| !OPERATORS.contains(&key.text.as_str()))
+        && entries.iter().all(|(key, _)| !OPERATORS.contains(&key.text.as_str()))
     {
-        let near = entries
-            .iter()
-            .find_map(|(key, _)| misspelt(&key.text).map(|meant| (key, meant)));
+        let near = entries.iter().find_map(|(key, _)| misspelt(&key.text).map(|meant| (key, meant)));
         if let Some((key, meant)) = near {
             let message = format!("unknown operator `{}`", key.text);
             let help = format!(
@@ -214,12 +182,8 @@ fn any_parameter(reader: &mut Reader<'_>, node: &Node) -> Option<Condition> {
 
 /// The operator that a nested name was probably meant to be (`patern`), if it is that near.
 fn misspelt(word: &str) -> Option<&'static str> {
-    let slips = [
-        "regex", "matches", "match", "re", "eq", "equal", "one_of", "notin", "not-in",
-    ];
-    let meant = [
-        "pattern", "pattern", "pattern", "pattern", "equals", "equals", "in", "not_in", "not_in",
-    ];
+    let slips = ["regex", "matches", "match", "re", "eq", "equal", "one_of", "notin", "not-in"];
+    let meant = ["pattern", "pattern", "pattern", "pattern", "equals", "equals", "in", "not_in", "not_in"];
     if let Some(known) = slips.iter().position(|slip| *slip == word) {
         return meant.get(known).copied();
     }
@@ -237,22 +201,13 @@ fn name_test(reader: &mut Reader<'_>, node: &Node, name: &str, glob: ReadGlob) -
 
 fn url(reader: &mut Reader<'_>, part: UrlPart, name: &str, node: &Node) -> Option<Condition> {
     // A URL's path is split like a file's; hosts and schemes are flat names.
-    let glob = if part == UrlPart::Path {
-        Glob::path
-    } else {
-        Glob::new
-    };
+    let glob = if part == UrlPart::Path { Glob::path } else { Glob::new };
     let test = name_test(reader, node, name, glob)?;
     if part == UrlPart::Class
         && let Some(value) = unknown_class(&test)
     {
         let help = format!("one of {}", listed(&CLASSES));
-        reader.error(
-            &node.span,
-            format!("{value} is no class of URL"),
-            "unknown class",
-            Some(help),
-        );
+        reader.error(&node.span, format!("{value} is no class of URL"), "unknown class", Some(help));
         return None;
     }
     Some(Condition::Url(part, test))
@@ -272,12 +227,7 @@ fn unknown_class(test: &Test) -> Option<&Value> {
 fn value_test(reader: &mut Reader<'_>, node: &Node, name: &str, glob: ReadGlob) -> Option<Test> {
     match &node.value {
         Yaml::Null => {
-            reader.error(
-                &node.span,
-                format!("`{name}` is held against nothing"),
-                "empty",
-                None,
-            );
+            reader.error(&node.span, format!("`{name}` is held against nothing"), "empty", None);
             None
         }
         Yaml::List(_) => {
@@ -296,10 +246,7 @@ fn value_test(reader: &mut Reader<'_>, node: &Node, name: &str, glob: ReadGlob) 
             None
         }
         Yaml::Map(entries) => {
-            let tests = entries
-                .iter()
-                .map(|(key, value)| operator(reader, key, value, glob))
-                .collect();
+            let tests = entries.iter().map(|(key, value)| operator(reader, key, value, glob)).collect();
             all_or_nothing(tests).map(Test::All)
         }
         _ => Some(Test::Equals(node.to_json())),
@@ -315,12 +262,7 @@ fn operator(reader: &mut Reader<'_>, key: &Key, node: &Node, glob: ReadGlob) -> 
         "glob" => globs(reader, node, glob).map(Test::Glob),
         other => {
             let help = format!("one of {}{}", listed(&OPERATORS), did_you_mean(other, OPERATORS));
-            reader.error(
-                &key.span,
-                format!("unknown operator `{other}`"),
-                "unknown",
-                Some(help),
-            );
+            reader.error(&key.span, format!("unknown operator `{other}`"), "unknown", Some(help));
             None
         }
     }
@@ -422,12 +364,7 @@ pub(super) fn refuse_allowing_excess(reader: &mut Reader<'_>, node: &Node) {
 fn rate_limit(reader: &mut Reader<'_>, node: &Node) -> Option<RateLimit> {
     let fields = reader.map(node, "rate_limit", &LIMIT_FIELDS)?;
     let Some(max) = fields.field("max_per_minute") else {
-        reader.error(
-            &node.span,
-            "`rate_limit` needs `max_per_minute`",
-            "in this one",
-            None,
-        );
+        reader.error(&node.span, "`rate_limit` needs `max_per_minute`", "in this one", None);
         return None;
     };
     let per_minute = reader.int(max, "max_per_minute", 0..=1_000_000)?;
@@ -465,17 +402,9 @@ fn limit_key(reader: &mut Reader<'_>, node: &Node) -> Option<LimitKey> {
             Some((_, part)) => key = key.with(part),
             None => {
                 let names = LimitKey::PARTS.map(|(name, _)| name);
-                let help = format!(
-                    "one of {}, or a list of these{}",
-                    listed(&names),
-                    did_you_mean(&text, names)
-                );
-                reader.error(
-                    &span,
-                    format!("unknown key `{text}` of a rate limit"),
-                    "unknown",
-                    Some(help),
-                );
+                let help =
+                    format!("one of {}, or a list of these{}", listed(&names), did_you_mean(&text, names));
+                reader.error(&span, format!("unknown key `{text}` of a rate limit"), "unknown", Some(help));
                 return None;
             }
         }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use maais_runtime::Snapshot;
-use maais_runtime::core::decide::{State, decide};
+use maais_runtime::core::decide::decide;
 use maais_runtime::core::diagnostic::Source;
 use maais_runtime::core::facts::{Facts, NoMemo};
 use maais_runtime::core::policy;
 use maais_runtime::core::request::{ActionRequest, ActionType, Defaults};
 use maais_runtime::core::settings::Settings;
+use maais_runtime::core::state::State;
 use serde_json::json;
 
 use super::{Evidence, ensure};
