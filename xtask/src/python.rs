@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::apt;
-use crate::workspace::{Workspace, answers, output, stream, write};
+use crate::workspace::{Workspace, answers, clear, output, stream, write};
 
 const REQUIREMENTS: &str = "python/requirements-dev.txt";
 const OLD_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
@@ -49,9 +49,7 @@ pub(crate) fn module<const N: usize>(workspace: &Workspace, name: &str, argument
 /// Builds the wheel in the shared target folder and puts it, alone, into the environment.
 pub(crate) fn wheel(workspace: &Workspace) -> Result<(), String> {
     let wheels = workspace.target.join("wheels");
-    if wheels.exists() {
-        fs::remove_dir_all(&wheels).map_err(|error| format!("cannot empty {}: {error}", wheels.display()))?;
-    }
+    clear(&wheels)?;
     let mut build =
         module(workspace, "maturin", ["build", "--profile", "dev", "--auditwheel", "skip", "--out"]);
     stream(build.arg(&wheels))?;
