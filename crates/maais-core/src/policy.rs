@@ -43,10 +43,10 @@ pub fn load(sources: &[Source]) -> Result<Loaded, Diagnostics> {
         problems.extend(parsed.problems);
     }
     parse::refuse_duplicate_ids(&ids, &mut problems);
-    let set = compile::compile(policies, &mut problems);
-    problems.sort_by_key(|problem| std::cmp::Reverse(problem.level));
     if problems.iter().any(|problem| problem.level == Level::Error) {
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.level));
         return Err(Diagnostics(problems));
     }
-    Ok(Loaded { policies: set, warnings: Diagnostics(problems) })
+    let policies = compile::compile(policies, &mut problems);
+    Ok(Loaded { policies, warnings: Diagnostics(problems) })
 }

@@ -126,8 +126,8 @@ fn policy(reader: &mut Reader<'_>, node: &Node, ids: &mut Vec<Id>) -> Option<Pol
     };
     let metadata = metadata(reader, &fields);
     let waives = waives(reader, &fields, decision);
+    let (severity, ids) = catalogue(reader, &fields, decision.unwrap_or(Effect::Deny));
     let decision = decision?;
-    let (severity, ids) = catalogue(reader, &fields, decision);
     let (id, id_span) = id?;
     Some(Policy {
         id,

@@ -206,7 +206,8 @@ fn url(reader: &mut Reader<'_>, part: UrlPart, name: &str, node: &Node) -> Optio
     if part == UrlPart::Class
         && let Some(value) = unknown_class(&test)
     {
-        let help = format!("one of {}", listed(&CLASSES));
+        let meant = did_you_mean(value.as_str().unwrap_or_default(), CLASSES);
+        let help = format!("one of {}{meant}", listed(&CLASSES));
         reader.error(&node.span, format!("{value} is no class of URL"), "unknown class", Some(help));
         return None;
     }
