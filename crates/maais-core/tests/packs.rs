@@ -155,6 +155,26 @@ fn every_rule_that_refuses_says_how_bad_it_is_and_where_it_stands_in_the_catalog
     }
 }
 
+#[test]
+fn the_policies_in_the_documentation_load() {
+    let text = fs::read_to_string(root().join("docs/policies.md")).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let sources: Vec<Source> = blocks
+        .iter()
+        .filter(|block| block.starts_with("policies:"))
+        .enumerate()
+        .map(|(number, block)| Source::new(format!("example {number}"), *block))
+        .collect();
+    assert!(sources.len() >= 4);
+    let policies = policy::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).policies;
+    for block in blocks.iter().filter(|block| block.starts_with("rules:")) {
+        let results = case::run(&policies, &Source::new("cases", *block)).unwrap();
+        let failed = results.iter().find_map(|result| result.failure.as_ref());
+        assert!(failed.is_none(), "{failed:?}");
+    }
+}
+
 /// Runs only beside the reference data; the form of the ids is checked at every load.
 #[test]
 fn atlas_and_owasp_ids_exist() {

@@ -4,11 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at once")]
 #![expect(clippy::disallowed_methods, reason = "the shipped packs are files")]
 
+use maais_core::decide;
 use maais_core::decision::{Dimension, Effect, Severity};
 use maais_core::diagnostic::{Colour, Diagnostics, Level, Source};
 use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy::{self, LimitKey, Loaded, Matched, PolicySet};
 use maais_core::request::{ActionRequest, ActionType, Defaults};
+use maais_core::settings::Settings;
+use maais_core::state::State;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -457,6 +460,24 @@ fn metadata_gives_severity_and_ids_and_is_kept_whole() {
     assert_eq!(rule.metadata["owner"], "security@example.com");
     assert_eq!(rule.waives, [Dimension::Confidentiality, Dimension::Integrity]);
     assert_eq!(rule.place, "p.yaml:4:9");
+}
+
+#[test]
+fn a_waived_check_is_recorded_and_does_not_count() {
+    let write = request(json!({"agent_id": "a", "action_type": "file_write", "target": "/etc/cron.d/x"}));
+    let settings = Settings::default();
+    let decide = |waives: &str| {
+        let text = format!(
+            "policies: [{{id: r, applies_to: '*', condition: {{}}, decision: ALLOW, reason: r, waives: {waives}}}]"
+        );
+        let facts = Facts::new(&write, &NoMemo);
+        let policies = load(&[("p.yaml", &text)]);
+        decide::decide(&policies, &settings, &facts, &State::default(), jiff::Timestamp::UNIX_EPOCH)
+    };
+    assert_eq!(decide("[C, A]").effect, Effect::Deny);
+    let waived = decide("[I]");
+    assert_eq!(waived.effect, Effect::Allow);
+    assert!(waived.findings.iter().any(|finding| finding.id == "I.critical_path" && finding.waived));
 }
 
 // ---- mistakes -----------------------------------------------------------------------------------------
