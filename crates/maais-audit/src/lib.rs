@@ -10,6 +10,7 @@
 pub mod canonical;
 mod chain;
 mod entry;
+mod growing;
 mod head;
 mod layout;
 mod leaf;

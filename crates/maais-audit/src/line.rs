@@ -55,6 +55,8 @@ pub(crate) enum BadKind {
     Unreadable,
     /// It does not cite the line before it: that one may be the changed one.
     Unlinked,
+    /// A record that belongs further on.
+    Early,
     /// A record that no log would hold here.
     Wrong,
 }
@@ -97,9 +99,9 @@ fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp),
     }
     if fields.seq != chain.size() {
         let (seq, size) = (fields.seq, chain.size());
-        return wrong(format!(
-            "`_seq` is {seq} where {size} must follow: records are missing, added or moved"
-        ));
+        let kind = if seq > size { BadKind::Early } else { BadKind::Wrong };
+        let why = format!("`_seq` is {seq} where {size} must follow: records are missing, added or moved");
+        return Err(bad(kind, why));
     }
     if fields.prev != chain.leaf().to_string() {
         let why = "`_prev` is not the leaf hash of the record before it: one of the two was changed";
@@ -169,7 +171,7 @@ mod tests {
             (good.replace("\"a\":1", "\"a\":1.0"), BadKind::Wrong, "canonical"),
             (good.replace("start", "begin"), BadKind::Wrong, "`type`"),
             (good.replace("maais/1", "maais/2"), BadKind::Wrong, "`_log`"),
-            (good.replace("\"_seq\":0", "\"_seq\":1"), BadKind::Wrong, "`_seq`"),
+            (good.replace("\"_seq\":0", "\"_seq\":1"), BadKind::Early, "`_seq`"),
             (good.replace("\"_tenant_seq\":0", "\"_tenant_seq\":1"), BadKind::Wrong, "tenant"),
             (good.replace("\"_session_seq\":0", "\"_session_seq\":1"), BadKind::Wrong, "session"),
             (good.replace("durable", "volatile"), BadKind::Wrong, "`_mode`"),

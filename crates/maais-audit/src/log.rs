@@ -23,9 +23,6 @@ use crate::slot::{self, OpenError, Slot, Torn};
 use crate::storage::{Disk, Storage};
 use crate::writer::{Batch, Writer};
 
-/// Bytes that wait for one flush. Beyond it callers wait to be let in.
-const BATCH_BYTES_MAX: usize = 256 * 1024;
-
 /// Sealed values of one record, encrypted.
 const SEALED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -39,11 +36,18 @@ pub struct Options {
     /// How long a caller waits for others before it gets [`AppendError::Timeout`]. The one that writes for
     /// all waits for the disk itself.
     pub deadline: Duration,
+    /// How large a file of records grows before the next one is begun.
+    pub segment_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { origin: "maais".to_owned(), head_dir: None, deadline: Duration::from_millis(250) }
+        Self {
+            origin: "maais".to_owned(),
+            head_dir: None,
+            deadline: Duration::from_millis(250),
+            segment_bytes: 64 * 1024 * 1024,
+        }
     }
 }
 
@@ -89,7 +93,7 @@ impl Log {
         let head = Head { bytes: scan.bytes, leaf: scan.chain.leaf(), origin: origin.to_string(), size };
         let end = scan.end.unwrap_or((0, 0));
         let dir = layout.dir.clone();
-        let writer = Writer::open(storage.clone(), layout.clone(), end, &head)
+        let writer = Writer::open(storage.clone(), layout.clone(), end, head, options.segment_bytes)
             .map_err(|error| opening(&dir, error))?;
         let log = Self {
             origin,
@@ -99,7 +103,7 @@ impl Log {
             vault: Vault::new(storage, layout),
             state: Mutex::new(State {
                 chain: scan.chain,
-                waiting: Batch::default(),
+                waiting: Batch::new(),
                 durable: size,
                 writer: Some(writer),
                 poisoned: None,
@@ -168,7 +172,7 @@ impl Log {
             let waited = self.changed.wait_until(&mut state, until);
             return if waited.timed_out() { Err(self.timeout()) } else { Ok(state) };
         };
-        let batch = std::mem::take(&mut state.waiting);
+        let batch = std::mem::replace(&mut state.waiting, Batch::new());
         let result = MutexGuard::unlocked(&mut state, || writer.commit(&batch));
         match &result {
             Ok(()) => {
@@ -229,21 +233,6 @@ impl State {
 
     fn check(&self) -> Result<(), AppendError> {
         self.poisoned.clone().map_or(Ok(()), |why| Err(AppendError::Poisoned { why }))
-    }
-}
-
-impl Batch {
-    /// Whether so much more must wait for the next batch. Whatever its size, one record fits.
-    fn is_full(&self, more: usize) -> bool {
-        !self.lines.is_empty() && self.lines.len() + self.sealed.len() + more > BATCH_BYTES_MAX
-    }
-
-    fn push(&mut self, line: &[&[u8]], sealed: &[u8]) {
-        for part in line {
-            self.lines.extend_from_slice(part);
-        }
-        self.lines.push(b'\n');
-        self.sealed.extend_from_slice(sealed);
     }
 }
 

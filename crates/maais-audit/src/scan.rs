@@ -15,6 +15,7 @@ use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{self, Bad, BadKind, Depth, Fields, Good};
 use crate::segment::{Line, LinePlace, Lines};
+use crate::writer::TORN_BYTES_MAX;
 
 /// The first record that is not what it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,7 +46,7 @@ pub(crate) struct Scan {
     pub(crate) chain: Chain,
     /// Bytes of the good records, with their newlines.
     pub(crate) bytes: u64,
-    /// The last segment: its first index, and where its good records end.
+    /// The last segment: its first index, and where its good records end (those before what is torn).
     pub(crate) end: Option<(u64, u64)>,
     /// What ended the walk early.
     pub(crate) broken: Option<Broken>,
@@ -55,7 +56,7 @@ pub(crate) struct Scan {
 #[derive(Debug)]
 pub(crate) struct Broken {
     pub(crate) fault: Fault,
-    /// Not written to its end, and nothing readable behind it: what a power cut leaves.
+    /// It and all behind it are no more than one batch: what a power cut may leave.
     pub(crate) torn: bool,
 }
 
@@ -77,12 +78,8 @@ pub(crate) fn scan(
         match check(&mut walk, &line, depth) {
             Ok(good) => visit(&line, index, good),
             Err(bad) => {
-                let next = next_cites(&mut lines)?;
-                let is_last = next.is_none() && Some(line.place.first) == last;
-                let torn = bad.kind == BadKind::Unreadable && is_last;
-                let cited = next
-                    .or_else(|| head.filter(|head| head.size == index + 1).map(|head| head.leaf.to_string()));
-                walk.broken = Some(Broken { fault: blame(&line, index, bad, before, cited), torn });
+                let rest = Rest::of(&mut lines)?;
+                walk.broken = Some(walk.broken_by(line, bad, before, rest, head, last));
                 return Ok(walk);
             }
         }
@@ -93,6 +90,28 @@ pub(crate) fn scan(
 }
 
 impl Scan {
+    fn broken_by(
+        &mut self,
+        line: Line,
+        bad: Bad,
+        before: Option<LinePlace>,
+        rest: Rest,
+        head: Option<&Head>,
+        last: Option<u64>,
+    ) -> Broken {
+        let index = self.chain.size();
+        let good_end = self.end.filter(|(first, _)| *first == line.place.first).map_or(0, |(_, end)| end);
+        let length = rest.end.unwrap_or(written_to(&line)).saturating_sub(good_end);
+        let may_be_torn = matches!(bad.kind, BadKind::Unreadable | BadKind::Early);
+        let torn = may_be_torn && Some(line.place.first) == last && length <= TORN_BYTES_MAX;
+        if torn {
+            self.end = Some((line.place.first, good_end));
+        }
+        let head = head.filter(|head| head.size == index + 1);
+        let cited = rest.cites.or_else(|| head.map(|head| head.leaf.to_string()));
+        Broken { fault: blame(&line, index, bad, before, cited), torn }
+    }
+
     /// An empty last segment: it must carry the right name too.
     fn close(&mut self, layout: &Layout, last: Option<u64>) {
         let Some(first) = last.filter(|last| self.end.is_none_or(|(first, _)| first != *last)) else {
@@ -125,15 +144,37 @@ fn check(walk: &mut Scan, line: &Line, depth: Depth) -> Result<Good, Bad> {
     Ok(good)
 }
 
-/// What the next readable record behind a bad line says its predecessor was.
-fn next_cites(lines: &mut Lines) -> io::Result<Option<String>> {
-    for line in lines {
-        let line = line?;
-        if let Ok(fields) = serde_json::from_slice::<Fields<'_>>(&line.bytes) {
-            return Ok(Some(fields.prev.into_owned()));
+/// What comes behind a bad line.
+struct Rest {
+    /// What the next readable record says its predecessor was.
+    cites: Option<String>,
+    /// Where the last line of the log ends, in its segment.
+    end: Option<u64>,
+}
+
+impl Rest {
+    fn of(lines: &mut Lines) -> io::Result<Self> {
+        let mut rest = Self { cites: None, end: None };
+        for line in lines {
+            let line = line?;
+            rest.end = Some(written_to(&line)).filter(|_| !is_zeros(&line)).or(rest.end);
+            if rest.cites.is_none()
+                && let Ok(fields) = serde_json::from_slice::<Fields<'_>>(&line.bytes)
+            {
+                rest.cites = Some(fields.prev.into_owned());
+            }
         }
+        Ok(rest)
     }
-    Ok(None)
+}
+
+/// Where the line ends, if it is more than the zeros that some file systems leave after a power cut.
+fn written_to(line: &Line) -> u64 {
+    line.place.offset + if is_zeros(line) { 0 } else { line.bytes.len() as u64 }
+}
+
+fn is_zeros(line: &Line) -> bool {
+    line.bytes.iter().all(|byte| *byte == 0)
 }
 
 /// A record that does not cite its predecessor is innocent if its own successor, or

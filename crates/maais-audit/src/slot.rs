@@ -247,7 +247,10 @@ fn judge(layout: &Layout, head: &Head, walk: &Scan, broken: &Broken) -> Result<T
     let path = &broken.fault.segment;
     let offset = usize::try_from(broken.fault.offset).unwrap_or(usize::MAX);
     let content = std::fs::read(path).map_err(failed("read", path))?;
-    let cut = content.get(offset..).unwrap_or_default();
+    let mut cut = content.get(offset..).unwrap_or_default();
+    while let Some((b'\n', before)) = cut.split_last() {
+        cut = before;
+    }
     Ok(Torn { bytes: cut.len() as u64, sha256: to_hex(&Sha256::digest(cut)) })
 }
 

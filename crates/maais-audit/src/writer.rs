@@ -1,54 +1,53 @@
 //! The files of a log that is being written, and the one order in which they are: sealed values, records,
 //! head. Each is on the disk before the next begins.
 //!
-//! Knows no thread and takes no decision: after any error it must not be used again.
+//! Takes no decision: after any error it must not be used again.
 
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::chain::LINE_BYTES_MAX;
 use crate::entry::AppendError;
+use crate::growing::{Growing, failed};
 use crate::head::{Head, HeadFile};
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
-use crate::storage::{File, Storage};
+use crate::storage::Storage;
+
+/// Bytes that wait for one flush. Beyond it callers wait to be let in.
+pub(crate) const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// The most that a power cut can leave half-written: one batch, and the line that filled it.
+pub(crate) const TORN_BYTES_MAX: u64 = (BATCH_BYTES_MAX + LINE_BYTES_MAX + 1) as u64;
 
 /// Records that reach the disk together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Batch {
     /// The lines, each with its newline.
     pub(crate) lines: Vec<u8>,
     /// The sidecar's lines.
     pub(crate) sealed: Vec<u8>,
-    /// The log's size with these records, and the last one's leaf hash.
+    /// The log's size with these records.
     pub(crate) size: u64,
+    /// The last one's leaf hash.
     pub(crate) leaf: LeafHash,
 }
 
-/// A file that grows.
-#[derive(Debug)]
-struct Growing {
-    file: Box<dyn File>,
-    path: PathBuf,
-    end: u64,
-}
-
-impl Growing {
-    fn open(storage: &dyn Storage, path: PathBuf, end: u64, mode: u32) -> io::Result<Self> {
-        let file = storage.open(&path, mode)?;
-        file.set_len(end)?;
-        file.sync()?;
-        if let Some(dir) = path.parent() {
-            storage.sync_dir(dir)?;
-        }
-        Ok(Self { file, path, end })
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self { lines: Vec::new(), sealed: Vec::new(), size: 0, leaf: LeafHash::ZERO }
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
-        self.file.write_at(bytes, self.end).map_err(failed("write", &self.path))?;
-        self.file.sync().map_err(failed("flush", &self.path))?;
-        self.end += bytes.len() as u64;
-        Ok(())
+    /// Whether so much more must wait for the next batch. Whatever its size, one record fits.
+    pub(crate) fn is_full(&self, more: usize) -> bool {
+        !self.lines.is_empty() && self.lines.len() + self.sealed.len() + more > BATCH_BYTES_MAX
+    }
+
+    pub(crate) fn push(&mut self, line: &[&[u8]], sealed: &[u8]) {
+        for part in line {
+            self.lines.extend_from_slice(part);
+        }
+        self.lines.push(b'\n');
+        self.sealed.extend_from_slice(sealed);
     }
 }
 
@@ -57,14 +56,16 @@ impl Growing {
 pub(crate) struct Writer {
     storage: Arc<dyn Storage>,
     layout: Layout,
-    origin: Arc<str>,
+    /// A forked child has a copy of the files, but must not touch them.
+    process: u32,
     /// The first index of the open segment.
     first: u64,
     segment: Growing,
+    segment_bytes: u64,
     sidecar: Option<Growing>,
     head: HeadFile,
-    /// Bytes of all records.
-    bytes: u64,
+    /// As far as the files are known to be in order; `None` after a failure.
+    last: Option<Head>,
 }
 
 impl Writer {
@@ -73,35 +74,53 @@ impl Writer {
         storage: Arc<dyn Storage>,
         layout: Layout,
         (first, end): (u64, u64),
-        head: &Head,
+        head: Head,
+        segment_bytes: u64,
     ) -> Result<Self, AppendError> {
-        let path = layout.segment(first);
-        let segment = Growing::open(&*storage, path.clone(), end, 0o640).map_err(failed("open", &path))?;
-        let head_file =
-            HeadFile::open(&*storage, &layout.head, head).map_err(failed("write", &layout.head))?;
-        let origin = head.origin.as_str().into();
+        let segment = Growing::open(storage.clone(), layout.segment(first), end, 0o640, segment_bytes)?;
+        let file = HeadFile::open(&*storage, &layout.head, &head).map_err(failed("write", &layout.head))?;
+        let process = std::process::id();
         Ok(Self {
             storage,
             layout,
-            origin,
+            process,
             first,
             segment,
+            segment_bytes,
             sidecar: None,
-            head: head_file,
-            bytes: head.bytes,
+            head: file,
+            last: Some(head),
         })
     }
 
     /// Returns when the batch is on the disk.
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        let Some(mut head) = self.last.take() else {
+            return Err(AppendError::Poisoned { why: "an earlier write failed".into() });
+        };
+        if self.segment.end() >= self.segment_bytes {
+            self.rotate(head.size)?;
+        }
         if !batch.sealed.is_empty() {
             self.sidecar()?.append(&batch.sealed)?;
         }
         self.segment.append(&batch.lines)?;
-        self.bytes += batch.lines.len() as u64;
-        let head =
-            Head { bytes: self.bytes, leaf: batch.leaf, origin: self.origin.to_string(), size: batch.size };
-        self.head.advance(&head).map_err(failed("move the head", self.head.path()))
+        head.bytes += batch.lines.len() as u64;
+        head.leaf = batch.leaf;
+        head.size = batch.size;
+        self.head.advance(&head).map_err(failed("move the head", self.head.path()))?;
+        self.last = Some(head);
+        Ok(())
+    }
+
+    /// Closes the segment and begins the next one.
+    fn rotate(&mut self, first: u64) -> Result<(), AppendError> {
+        self.segment.trim()?;
+        let path = self.layout.segment(first);
+        self.segment = Growing::open(self.storage.clone(), path, 0, 0o640, self.segment_bytes)?;
+        self.sidecar = None;
+        self.first = first;
+        Ok(())
     }
 
     /// The sidecar of the open segment. A line that was torn earlier is ended, so that ours begins anew.
@@ -111,8 +130,7 @@ impl Writer {
             None => {
                 let path = self.layout.sidecar(self.first);
                 let end = std::fs::metadata(&path).map_or(0, |data| data.len());
-                let opened = Growing::open(&*self.storage, path.clone(), end, 0o600);
-                let mut sidecar = opened.map_err(failed("open", &path))?;
+                let mut sidecar = Growing::open(self.storage.clone(), path, end, 0o600, 0)?;
                 if end > 0 {
                     sidecar.append(b"\n")?;
                 }
@@ -123,12 +141,13 @@ impl Writer {
     }
 }
 
-pub(crate) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AppendError {
-    move |source| AppendError::Io { doing, path: path.to_owned(), source }
-}
-
-impl Default for LeafHash {
-    fn default() -> Self {
-        Self::ZERO
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.last.is_some()
+            && self.process == std::process::id()
+            && let Err(error) = self.segment.trim()
+        {
+            tracing::debug!(%error, "the newlines behind the last record stay");
+        }
     }
 }

@@ -35,19 +35,59 @@ fn a_torn_last_line_is_cut_and_recorded_as_a_gap() {
         append(&log, 4).unwrap();
         drop(log);
         let gap: Value = serde_json::from_slice(&lines(home.path())[3]).unwrap();
-        assert_eq!((&gap["type"], &gap["cut"]["bytes"]), (&json!("gap"), &json!(torn.len())));
+        assert_eq!(
+            (&gap["type"], &gap["cut"]["bytes"]),
+            (&json!("gap"), &json!(torn.trim_end_matches('\n').len()))
+        );
         assert!(verified(home.path()).is_ok(), "{torn:?}");
     }
 }
 
+/// A log of `count` records whose head remembers the first one only, as after a power cut.
+fn log_with_an_old_head(count: u64) -> tempfile::TempDir {
+    let home = home();
+    let log = open(home.path());
+    append(&log, 0).unwrap();
+    let old = fs::read(head(home.path())).unwrap();
+    (1..count).for_each(|n| drop(append(&log, n).unwrap()));
+    drop(log);
+    fs::write(head(home.path()), old).unwrap();
+    home
+}
+
 #[test]
-fn a_bad_line_with_a_good_one_behind_it_is_no_torn_tail() {
-    let home = log_of(3);
-    let last = lines(home.path()).pop().unwrap();
-    let mut file = OpenOptions::new().append(true).open(segment(home.path())).unwrap();
-    file.write_all(b"torn\n").unwrap();
-    file.write_all(&last).unwrap();
+fn what_a_power_cut_tears_in_the_last_batch_is_cut_off_even_if_its_end_is_whole() {
+    for hole in [b'\n', b'\0', b'x'] {
+        let home = log_with_an_old_head(20);
+        let mut torn = fs::read(segment(home.path())).unwrap();
+        let middle = torn.len() / 2;
+        torn[middle - 1500..middle].fill(hole);
+        fs::write(segment(home.path()), torn).unwrap();
+        let log = open(home.path());
+        append(&log, 1).unwrap();
+        drop(log);
+        let report = verified(home.path());
+        assert!(report.is_ok() && report.logs[0].size < 12, "{report:#?}");
+    }
+}
+
+#[test]
+fn a_bad_line_with_more_than_a_batch_behind_it_is_no_torn_tail() {
+    let home = log_with_an_old_head(800);
+    let mut bad = fs::read(segment(home.path())).unwrap();
+    bad[1500] ^= 1;
+    fs::write(segment(home.path()), bad).unwrap();
+    assert!(verified(home.path()).logs[0].integrity.fails());
     assert!(matches!(Log::open(home.path(), Options::default()), Err(OpenError::Damaged { .. })));
+}
+
+#[test]
+fn zeros_behind_the_records_are_no_damage_however_many() {
+    let home = log_of(3);
+    let file = OpenOptions::new().write(true).open(segment(home.path())).unwrap();
+    file.set_len(1 << 20).unwrap();
+    assert!(verified(home.path()).is_ok());
+    assert_eq!(open(home.path()).size(), 4);
 }
 
 #[test]
@@ -164,6 +204,50 @@ fn a_line_at_the_limit_fits_and_one_byte_more_does_not() {
     attempt(most).unwrap();
     assert_eq!(lines(home.path())[0].len(), maais_audit::LINE_BYTES_MAX + 1);
     assert!(verified(home.path()).is_ok());
+}
+
+#[test]
+fn newlines_ahead_of_the_records_do_not_show_and_go_away() {
+    let home = home();
+    let options = Options { segment_bytes: 1 << 20, ..Options::default() };
+    let log = Log::open(home.path(), options).unwrap();
+    (0..100).for_each(|n| drop(append(&log, n).unwrap()));
+    assert!(fs::metadata(segment(home.path())).unwrap().len() > 200_000);
+    assert!(verified(home.path()).is_ok());
+    assert_eq!(read(home.path()).unwrap().map(Result::unwrap).count(), 100);
+    assert_eq!(tail(home.path(), 1).unwrap()[0].index, 99);
+    drop(log);
+    assert_eq!(fs::read(segment(home.path())).unwrap(), lines(home.path()).concat());
+}
+
+#[test]
+fn a_log_goes_on_over_many_segments() {
+    let home = home();
+    for round in 0..4 {
+        let options = Options { segment_bytes: 20_000, ..Options::default() };
+        let log = Log::open(home.path(), options).unwrap();
+        for n in 0..60 {
+            let sealed = maais_audit::seal::seal(&json!(n)).unwrap();
+            common::append_sealed(&log, n + round * 60, &[sealed]).unwrap();
+        }
+    }
+    let segments = fs::read_dir(home.path().join("log/0/seg")).unwrap().count();
+    assert!(segments > 5, "{segments}");
+    let report = verified(home.path());
+    assert!(report.is_ok() && report.logs[0].size == 240, "{report:#?}");
+    let all: Vec<_> = read(home.path()).unwrap().map(|record| record.unwrap().index).collect();
+    assert_eq!(all, (0..240).collect::<Vec<_>>());
+    for count in [1, 40, 100, 240, 500] {
+        let last: Vec<_> = tail(home.path(), count).unwrap().iter().map(|record| record.index).collect();
+        assert_eq!(last, all[240_usize.saturating_sub(count)..]);
+    }
+    for removed in fs::read_dir(home.path().join("log/0/seg")).unwrap() {
+        let path = removed.unwrap().path();
+        let aside = home.path().join("aside");
+        fs::rename(&path, &aside).unwrap();
+        assert!(!verified(home.path()).is_ok(), "{} removed", path.display());
+        fs::rename(&aside, &path).unwrap();
+    }
 }
 
 #[test]
