@@ -240,3 +240,96 @@ fn header_value(text: &str, end: usize) -> Option<(usize, &str)> {
         .count();
     Some((end + rest.len() - body.len(), body.get(..length)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan;
+    use super::*;
+
+    /// Drawn for these tests; assembled so that no scanner takes this file for a leak.
+    fn drawn() -> String {
+        ["q7Lw", "Zk3T", "v9Xr"].concat()
+    }
+
+    fn secrets(text: &str) -> Vec<String> {
+        let hits = scan(text).into_iter().filter(|hit| hit.kind == Kind::Password);
+        hits.map(|hit| text[hit.start..hit.end].to_owned()).collect()
+    }
+
+    #[test]
+    fn a_secret_is_found_however_its_name_is_given_it() {
+        let value = drawn();
+        for form in [
+            "password = \"#\"",
+            "password: #",
+            "DB_PASSWORD=#",
+            "export API_KEY='#'",
+            "{\"client_secret\": \"#\"}",
+            "{\\\"password\\\": \\\"#\\\"}",
+            "'apiKey' => '#',",
+            "password := `#`",
+            "<password>#</password>",
+            "mysql --password # -h db",
+            "tool --api-key=#",
+            "tool /password:# /user:x",
+            "New-User -Password '#'",
+            "CREATE USER x IDENTIFIED BY '#'",
+            "ALTER ROLE x PASSWORD '#'",
+            "ConvertTo-SecureString \"#\" -AsPlainText",
+            "{\"name\": \"DB_PASSWORD\", \"value\": \"#\"}",
+            "set_password(\"#\")",
+            "password: str = \"#\"",
+            "https://api.example.com/x?access_token=#&y=1",
+            "postgres://app:#@db.example.com/app",
+            "Server=db;User Id=app;Password=#;",
+            "Authorization: Bearer #Qm4x",
+            "curl -u admin:# https://example.com",
+            "curl --user \"admin:#\" https://example.com",
+        ] {
+            let text = form.replace('#', &value);
+            assert_eq!(secrets(&text).len(), 1, "{text}");
+            assert!(secrets(&text)[0].contains(&value), "{text}: {:?}", secrets(&text));
+        }
+    }
+
+    #[test]
+    fn names_types_references_and_examples_are_no_secrets() {
+        for text in [
+            "password: str",
+            "def login(user: str, password: str) -> bool:",
+            "password = getpass.getpass()",
+            "password = os.environ[\"DB_PASSWORD\"]",
+            "api_key: process.env.API_KEY",
+            "api_key = \"${API_KEY}\"",
+            "password: {{ vault_password }}",
+            "password: <password>",
+            "password: xxxxxxxx",
+            "password: changeme",
+            "password = \"example\"",
+            "if password == other_password:",
+            "The password must be at least 12 characters long.",
+            "max_tokens: 4096",
+            "next_page_token: \"CAUQAAxyz83hdkeWWb2\"",
+            "primary_key: order_id_4820017345",
+            "{\"key\": \"Content-Type\", \"value\": \"application/json\"}",
+            "token: \"next\"",
+            "secret_name: projects/1/secrets/x",
+            "password_hash: 5f4dcc3b5aa765d61d8327deb882cf99",
+            "{user: \"ann7\", password: \"ann7\"}",
+            "postgres://user:pass@host/db",
+            "postgres://%s:%s@%s/db",
+            "nats://me:${PW}@host",
+            "publicKeyToken=31bf3856ad364e35",
+            "sudo -u root ls",
+        ] {
+            assert_eq!(secrets(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn basic_authorization_must_decode_to_a_user_and_a_password() {
+        assert_eq!(secrets("Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l").len(), 1);
+        assert_eq!(secrets("Authorization: Basic login_removed").len(), 0);
+        assert_eq!(secrets("basic authentication is off").len(), 0);
+    }
+}

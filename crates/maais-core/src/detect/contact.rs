@@ -86,7 +86,10 @@ pub(super) fn phone(text: &str, name: &str, run: &Run) -> Option<Hit> {
     let before = bytes.get(..run.start)?;
     let international = before.ends_with(b"+") || before.ends_with(b"(+");
     let bracketed = before.ends_with(b"(");
+    // The middle of a longer row of groups.
+    let continues = matches!(before, [.., b'0'..=b'9', b' ' | b'-']);
     let valid = ends_here(bytes, end)
+        && !continues
         && !is_date(run)
         && ((international && digits >= 8)
             || north_american(run, digits, bracketed)
@@ -143,4 +146,47 @@ fn national(run: &Run, digits: usize) -> bool {
 
 fn is_date(run: &Run) -> bool {
     matches!(run.groups(), [4, 2, 2, ..] | [2, 2, 4])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        let mut hits = Vec::new();
+        emails(text, &mut hits);
+        hits.iter().map(|hit| &text[hit.start..hit.end]).collect()
+    }
+
+    #[test]
+    fn addresses_are_found_in_prose_lists_and_urls() {
+        assert_eq!(found("Write to ann.b+x@mail.example.org."), ["ann.b+x@mail.example.org"]);
+        assert_eq!(found("<a@b.io>,c@d.de;e@f.museum"), ["a@b.io", "c@d.de", "e@f.museum"]);
+        assert_eq!(found("mailto:a@b.org?subject=x"), ["a@b.org"]);
+    }
+
+    #[test]
+    fn other_things_with_an_at_are_no_addresses() {
+        for text in [
+            "icon@2x.png",
+            "git@github.com:a/b.git",
+            "https://user:pw@host.example.com/",
+            "ssh://git@host.example.com/",
+            "@decorator.call",
+            "pkg@1.2.3",
+            "a@b",
+            "a@.com",
+            "a@-b.com",
+            "@",
+        ] {
+            assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mask_keeps_the_domain_and_one_letter() {
+        let mut hits = Vec::new();
+        emails("ann@example.org", &mut hits);
+        assert_eq!(hits.first().map(|hit| hit.masked.as_str()), Some("a…@example.org"));
+    }
 }

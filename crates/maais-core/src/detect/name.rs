@@ -154,6 +154,8 @@ const HARMLESS_TOKEN: &[&str] = &[
 
 /// Before `key`, these make it an index, a place or a label.
 const HARMLESS_KEY: &[&str] = &[
+    "encrypted",
+    "wrapped",
     "primary",
     "foreign",
     "sort",

@@ -10,6 +10,9 @@ use super::{HITS_MAX, Hit, Kind, contact, identity};
 /// Digits of the longest number that is looked for, and some.
 const DIGITS_MAX: usize = 20;
 
+/// Digits of the shortest: a telephone number without its area.
+const DIGITS_MIN: usize = 7;
+
 /// Bytes before a number in which a word may say what it is.
 const CONTEXT: usize = 40;
 
@@ -81,11 +84,21 @@ fn run_of_word(bytes: &[u8], start: usize) -> usize {
 }
 
 fn number(text: &str, name: &str, start: usize) -> Option<Hit> {
-    if continues_a_word(text.as_bytes(), start) {
+    if !has_enough(text.as_bytes(), start) || continues_a_word(text.as_bytes(), start) {
         return None;
     }
     let run = read(text.as_bytes(), start);
-    card(&run).or_else(|| social_security(text, name, &run)).or_else(|| contact::phone(text, name, &run))
+    card(text, &run)
+        .or_else(|| social_security(text, name, &run))
+        .or_else(|| contact::phone(text, name, &run))
+}
+
+/// Whether as many digits follow, with separators, as the shortest number has. Most runs have not.
+fn has_enough(bytes: &[u8], start: usize) -> bool {
+    let rest = bytes.get(start..).unwrap_or_default().iter().take(2 * DIGITS_MIN);
+    let number =
+        rest.take_while(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/'));
+    number.filter(|b| b.is_ascii_digit()).count() >= DIGITS_MIN
 }
 
 /// Whether the digits are the tail of something longer: `a1`, `x-1`, `1.2`, `#1`.
@@ -124,6 +137,8 @@ fn read(bytes: &[u8], start: usize) -> Run {
                 run.end = at + 1;
                 rest = tail;
             }
+            // After hyphens a space ends the number: `4111-1111-1111-1111 12/31`.
+            [b' ', ..] if run.separator.is_some_and(|known| known != b' ') => return run,
             [separator @ (b' ' | b'-' | b'.'), b'0'..=b'9', ..] if run.group_count < GROUPS_MAX => {
                 run.mixed |= run.separator.is_some_and(|known| known != *separator);
                 run.separator = Some(*separator);
@@ -145,28 +160,33 @@ pub(super) fn ends_here(bytes: &[u8], end: usize) -> bool {
     }
 }
 
-fn card(run: &Run) -> Option<Hit> {
-    let lengths = run.groups();
-    let grouped = match lengths {
-        [_] => true,
-        [first, middle @ .., last] => {
-            *first == 4
-                && middle.iter().all(|group| (4..=6).contains(group))
-                && (1..=6).contains(last)
-                && !run.mixed
-        }
-        [] => false,
-    };
-    let distinct = run.digits().iter().fold(0_u16, |seen, digit| seen | (1 << digit)).count_ones();
-    let valid = grouped && distinct > 1 && identity::issued(run.digits()) && identity::luhn(run.digits());
-    (valid && run.separator != Some(b'.')).then(|| {
-        let last = run.digits().iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
-        Hit {
+/// A card in one group, or in groups as printed; an expiry date or a code may follow behind a space.
+fn card(text: &str, run: &Run) -> Option<Hit> {
+    let spaced = run.separator == Some(b' ');
+    let cut = |count: usize| (1..=count).rev().filter(move |kept| *kept == count || spaced);
+    cut(run.groups().len()).find_map(|count| {
+        let groups = run.groups().get(..count)?;
+        let digits = run.digits().get(..groups.iter().sum())?;
+        let end = if count == run.groups().len() { run.end } else { run.start + digits.len() + count - 1 };
+        let grouped = match groups {
+            [_] => true,
+            [4, middle @ .., 1..=6] => middle.iter().all(|group| (4..=6).contains(group)) && !run.mixed,
+            _ => false,
+        };
+        let distinct = digits.iter().fold(0_u16, |seen, digit| seen | (1 << digit)).count_ones();
+        let valid = grouped
+            && distinct > 1
+            && run.separator != Some(b'.')
+            && identity::issued(digits)
+            && identity::luhn(digits)
+            && ends_here(text.as_bytes(), end);
+        let last = digits.iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
+        valid.then(|| Hit {
             kind: Kind::PaymentCard,
             start: run.start,
-            end: run.end,
+            end,
             masked: last.fold("…".to_owned(), push),
-        }
+        })
     })
 }
 
@@ -190,7 +210,7 @@ fn social_security(text: &str, name: &str, run: &Run) -> Option<Hit> {
 pub(super) fn says(text: &str, name: &str, start: usize, words: &[&str]) -> bool {
     let from = text.floor_char_boundary(start.saturating_sub(CONTEXT));
     let before = text.get(from..start).unwrap_or_default().to_ascii_lowercase();
-    let name = name.to_ascii_lowercase();
+    let name = if name.is_empty() { String::new() } else { name.to_ascii_lowercase() };
     words.iter().any(|word| before.contains(word) || name.contains(word))
 }
 
@@ -198,6 +218,9 @@ pub(super) fn says(text: &str, name: &str, start: usize, words: &[&str]) -> bool
 /// without the spaces (or hyphens) of the printed form.
 fn iban(text: &str, start: usize) -> Option<Hit> {
     let from = start.checked_sub(2)?;
+    if !text.as_bytes().get(from)?.is_ascii_alphabetic() {
+        return None;
+    }
     let country = text.get(from..start).filter(|code| code.bytes().all(|b| b.is_ascii_alphabetic()))?;
     let before = text.as_bytes().get(..from)?.last().copied().unwrap_or(b' ');
     if before.is_ascii_alphanumeric() || before == b'_' {
@@ -228,4 +251,90 @@ fn iban(text: &str, start: usize) -> Option<Hit> {
         end,
         masked: masked(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(name: &str, text: &str) -> Vec<(Kind, String)> {
+        let mut hits = Vec::new();
+        scan(text, name, &mut hits);
+        hits.iter().map(|hit| (hit.kind, text[hit.start..hit.end].to_owned())).collect()
+    }
+
+    fn one(name: &str, text: &str) -> Option<Kind> {
+        kinds(name, text).first().map(|(kind, _)| *kind)
+    }
+
+    #[test]
+    fn cards_are_found_as_people_write_them() {
+        for (text, card) in [
+            ("pay with 4111-1111-1111-1111.", "4111-1111-1111-1111"),
+            ("4111 1111 1111 1111 12/31 123", "4111 1111 1111 1111"),
+            ("4111-1111-1111-1111 12/31", "4111-1111-1111-1111"),
+            ("card:5555555555554444,", "5555555555554444"),
+            ("\"3782 822463 10005\"", "3782 822463 10005"),
+        ] {
+            assert_eq!(kinds("", text), [(Kind::PaymentCard, card.to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_hashes_versions_and_times_are_no_numbers_of_persons() {
+        for text in [
+            "order 4820017345",
+            "4111111111111112",
+            "0.4111111111111111",
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            "4111111111111111abc",
+            "x4111111111111111",
+            "2031-04-09T12:30:00Z",
+            "2031-04-09 12:30:00",
+            "10.20.30.40",
+            "1712345678901",
+            "123456789",
+            "v1.22.333",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "1, 2, 3, 4, 5, 6, 7, 8",
+            "1111111111111111",
+        ] {
+            assert_eq!(kinds("", text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn words_or_the_name_say_what_bare_digits_are() {
+        assert_eq!(one("", "SSN: 123456789"), Some(Kind::UsSsn));
+        assert_eq!(one("ssn", "123456789"), Some(Kind::UsSsn));
+        assert_eq!(one("", "123-45-6789"), Some(Kind::UsSsn));
+        assert_eq!(one("", "my ssn is 123-45-6789 2"), Some(Kind::UsSsn));
+        assert_eq!(one("", "000-45-6789"), None);
+        assert_eq!(one("phone", "5551234567"), Some(Kind::Phone));
+        assert_eq!(one("order_id", "5551234567"), None);
+        assert_eq!(one("", "call 5551234567"), Some(Kind::Phone));
+    }
+
+    #[test]
+    fn telephone_numbers_have_many_forms() {
+        for text in [
+            "+49 30 901820",
+            "(415) 555-0132",
+            "415-555-0132",
+            "+1 415 555 0132",
+            "415.555.0132x77",
+            "030 1234 5678",
+        ] {
+            assert_eq!(one("", text), Some(Kind::Phone), "{text}");
+        }
+    }
+
+    #[test]
+    fn ibans_are_found_spaced_and_lower_case() {
+        for text in ["DE89 3704 0044 0532 0130 00", "iban: gb29nwbk60161331926819.", "NO93-8601-1117-947"] {
+            assert_eq!(one("", text), Some(Kind::Iban), "{text}");
+        }
+        assert_eq!(one("", "DE89 3704 0044 0532 0130 01"), None);
+        assert_eq!(one("", "AB12 3456"), None);
+    }
 }

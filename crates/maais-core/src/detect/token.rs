@@ -3,7 +3,7 @@
 //! Prefixes and lengths are what issuers document or print; a body must have the issuer's alphabet
 //! and length, end where a token ends, and not be an example (`xxxx`, `EXAMPLE`, `1234…`).
 
-use super::value;
+use super::letters::{entropy, is_filler};
 use super::{Hit, Kind};
 
 /// Which characters a token's body has.
@@ -215,7 +215,7 @@ pub(super) fn shaped(text: &str, at: usize, shape: &Shape) -> Option<Hit> {
 
 /// Drawn at random rather than typed as an example.
 fn looks_drawn(body: &str) -> bool {
-    !value::is_filler(body) && !body.to_ascii_uppercase().contains("EXAMPLE") && value::entropy(body) >= 2.8
+    !is_filler(body) && !body.to_ascii_uppercase().contains("EXAMPLE") && entropy(body) >= 2.8
 }
 
 /// A signed (three parts) or encrypted (five) token whose header decodes to JSON with an `alg`
@@ -329,4 +329,91 @@ fn jwk_member(text: &str, member: char) -> Option<usize> {
         let drawn = length >= 20 && looks_drawn(value.get(..length)?);
         (!before.is_ascii_alphanumeric() && before != b'_' && drawn).then(|| text.len() - value.len())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Class, scan};
+    use super::*;
+
+    /// A body of this length, drawn for these tests.
+    fn body(length: usize) -> String {
+        "a8Kd02LmQx7Rw5Tz1Yc9Vb3Nf6Hj4Gp".chars().cycle().take(length).collect()
+    }
+
+    fn hex(length: usize) -> String {
+        "3f9a0c7e21b864d5".chars().cycle().take(length).collect()
+    }
+
+    fn kinds(text: &str) -> Vec<Kind> {
+        let hits = scan(text).into_iter().filter(|hit| hit.kind.class() == Class::Credential);
+        hits.map(|hit| hit.kind).collect()
+    }
+
+    #[test]
+    fn issuers_tokens_are_known_by_their_prefix() {
+        for (prefix, tail) in [
+            ("AK".to_owned() + "IA", body(16).to_uppercase()),
+            ("gh".to_owned() + "p_", body(36)),
+            ("glp".to_owned() + "at-", body(20)),
+            ("xo".to_owned() + "xb-", "2481-".to_owned() + &body(24)),
+            ("sk_".to_owned() + "live_", body(24)),
+            ("AI".to_owned() + "za", body(35)),
+            ("sk-".to_owned() + "ant-", body(40)),
+            ("np".to_owned() + "m_", body(36)),
+            ("dop".to_owned() + "_v1_", hex(64)),
+            ("hooks.slack.com".to_owned() + "/services/", "T0/B0/".to_owned() + &body(24)),
+        ] {
+            for text in [
+                format!("{prefix}{tail}"),
+                format!("x = \"{prefix}{tail}\";"),
+                format!("see {prefix}{tail}, ok"),
+            ] {
+                assert_eq!(kinds(&text), [Kind::ProviderToken], "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prefix_alone_or_with_an_example_behind_it_is_no_token() {
+        let short = format!("gh{}{}", "p_", body(12));
+        let filled = format!("gh{}{}", "p_", "x".repeat(36));
+        let example = format!("AK{}", "IAIOSFODNN7EXAMPLE");
+        let longer_word = format!("mygh{}{}", "p_", body(36));
+        for text in
+            [short.as_str(), &filled, &example, &longer_word, "sk-learn", "npm_config_registry", "task-force"]
+        {
+            assert_eq!(kinds(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_json_web_token_has_a_header_claims_and_a_signature() {
+        let header = "eyJhbGciOiJIUzI1NiJ9";
+        let token = [header, "eyJzdWIiOiIxIn0", &body(43)].join(".");
+        assert_eq!(kinds(&token), [Kind::Jwt]);
+        assert_eq!(kinds(&format!("cookie: t={token}; x")), [Kind::Jwt]);
+        assert_eq!(kinds(header), []);
+        assert_eq!(kinds(&format!("{header}.eyJzdWIiOiIxIn0.")), [], "unsigned");
+        assert_eq!(kinds("eyJ.eyJ.abcdefghijkl"), []);
+    }
+
+    #[test]
+    fn a_private_key_has_a_body() {
+        let dashes = "-----";
+        for label in ["RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+            let key = format!(
+                "{dashes}BEGIN {label}{dashes}\n{}\n{}\n{dashes}END {label}{dashes}",
+                body(64),
+                body(64)
+            );
+            assert_eq!(kinds(&key), [Kind::PrivateKey], "{label}");
+            assert_eq!(kinds(&key.replace('\n', "\\n")), [Kind::PrivateKey], "escaped {label}");
+            assert_eq!(kinds(&format!("{dashes}BEGIN {label}{dashes}")), [], "{label} alone");
+        }
+        let public = format!("{dashes}BEGIN PUBLIC KEY{dashes}\n{}\n", body(64));
+        assert_eq!(kinds(&public), []);
+        assert_eq!(kinds(&format!("{{\"kty\": \"EC\", \"d\": \"{}\"}}", body(43))), [Kind::PrivateKey]);
+        assert_eq!(kinds(&format!("{{\"kty\": \"EC\", \"x\": \"{}\"}}", body(43))), []);
+    }
 }
