@@ -1,0 +1,200 @@
+"""Callables behind the reference monitor.
+
+The wrapper is a real function, coroutine function or generator function, so that frameworks see what they
+expect. It holds a native guard, and the guard alone holds the callable: no `__wrapped__`, no closure cell,
+nothing for the garbage collector to show.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from maais._maais import Guard, Runtime
+from maais.errors import SecurityViolationError
+from maais.models import ActionType
+from maais.runtime import get_runtime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    Denial = Callable[[Any], BaseException]
+
+_F = TypeVar("_F")
+
+__all__ = ["guarded", "secure_tool"]
+
+
+@overload
+def secure_tool(agent_id: _F, goal: str = ..., **options: Any) -> _F: ...
+@overload
+def secure_tool(agent_id: str = ..., goal: str = ..., **options: Any) -> Callable[[_F], _F]: ...
+def secure_tool(agent_id: Any = "default_agent", goal: str = "Execute tool", **options: Any) -> Any:
+    """Put a function behind the reference monitor: it runs only when its call was allowed.
+
+    Works on functions, coroutine functions, generators, methods, class and static methods, partials and
+    other callables; as `@secure_tool`, as `@secure_tool(agent_id=..., goal=...)` and as `secure_tool(f)`.
+    Options are those of `guarded`.
+
+    A refused call raises `SecurityViolationError`, which carries the decision; its text is the explanation.
+    """
+    if isinstance(agent_id, str):
+        return functools.partial(_secure, agent_id=agent_id, goal=goal, **options)
+    return _secure(agent_id, agent_id=options.pop("agent", "default_agent"), goal=goal, **options)
+
+
+def _secure(function: Any, **options: Any) -> Any:
+    if isinstance(function, (classmethod, staticmethod)):
+        return type(function)(guarded(function.__func__, **options))
+    return guarded(function, **options)
+
+
+def guarded(
+    function: Any,
+    *,
+    agent_id: str,
+    goal: str = "Execute tool",
+    target: str | None = None,
+    action_type: ActionType | str = ActionType.TOOL_CALL,
+    runtime: Runtime | None = None,
+    session_id: str | None = None,
+    framework: str | None = None,
+    denial: Denial = SecurityViolationError,
+) -> Any:
+    """Return a function that does what `function` does, when that is allowed.
+
+    `target` is what policies call it (by default its name), `action_type` which kind of action a call is.
+    Without `runtime` the engine of this process is used and, if need be, opened.
+    """
+    if not callable(function):
+        raise TypeError(f"only callables can be guarded, not {type(function).__name__}")
+    signature = _signature(function)
+    guard = Guard(
+        runtime or get_runtime(),
+        function,
+        signature,
+        agent_id=agent_id,
+        goal=goal,
+        action_type=ActionType(action_type).value,
+        target=target or _name(function),
+        denial=denial,
+        bound_object=_is_method(function, signature),
+        session_id=session_id,
+        framework=framework,
+    )
+    wrapper = _kind(function)(guard)
+    _dress(wrapper, function, signature)
+    return wrapper
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def _signature(function: Any) -> inspect.Signature:
+    """The signature with its annotations resolved: the wrapper lives in another module."""
+    signature = inspect.signature(function)
+    inner = function.func if isinstance(function, functools.partial) else function
+    try:
+        hints = typing.get_type_hints(inner, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return signature
+    parameters = [
+        parameter.replace(annotation=hints.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+    ]
+    returns = hints.get("return", signature.return_annotation)
+    return signature.replace(parameters=parameters, return_annotation=returns)
+
+
+def _is_method(function: Any, signature: inspect.Signature) -> bool:
+    """Whether the first parameter is the object that the method belongs to."""
+    first = next(iter(signature.parameters), None)
+    return first in ("self", "cls") and inspect.isfunction(function)
+
+
+def _kind(function: Any) -> Callable[[Guard], Any]:
+    call = function
+    while isinstance(call, functools.partial):
+        call = call.func
+    if not inspect.isroutine(call) and not inspect.isclass(call):
+        call = type(call).__call__
+    if inspect.isasyncgenfunction(call):
+        return _async_generator
+    if inspect.iscoroutinefunction(call):
+        return _coroutine
+    if inspect.isgeneratorfunction(call):
+        return _generator
+    return _function
+
+
+def _function(guard: Guard) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return guard(*args, **kwargs)
+
+    return wrapper
+
+
+def _coroutine(guard: Guard) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        action_id, running = guard.start(args, kwargs)
+        try:
+            result = await running
+        except BaseException as error:
+            guard.finish(action_id, error)
+            raise
+        guard.finish(action_id)
+        return result
+
+    return wrapper
+
+
+def _generator(guard: Guard) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        action_id, running = guard.start(args, kwargs)
+        try:
+            result = yield from running
+        except BaseException as error:
+            guard.finish(action_id, error)
+            raise
+        guard.finish(action_id)
+        return result
+
+    return wrapper
+
+
+def _async_generator(guard: Guard) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        action_id, running = guard.start(args, kwargs)
+        try:
+            async for item in running:
+                yield item
+        except BaseException as error:
+            guard.finish(action_id, error)
+            raise
+        guard.finish(action_id)
+
+    return wrapper
+
+
+def _dress(wrapper: Any, function: Any, signature: inspect.Signature) -> None:
+    """Make the wrapper look like the function, without a way to it."""
+    for name in ("__module__", "__doc__"):
+        value = getattr(function, name, None)
+        if value is not None:
+            setattr(wrapper, name, value)
+    wrapper.__name__ = _name(function)
+    wrapper.__qualname__ = getattr(function, "__qualname__", wrapper.__name__)
+    wrapper.__signature__ = signature
+    annotations = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+        if parameter.annotation is not inspect.Parameter.empty
+    }
+    if signature.return_annotation is not inspect.Signature.empty:
+        annotations["return"] = signature.return_annotation
+    wrapper.__annotations__ = annotations
