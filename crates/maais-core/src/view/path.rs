@@ -116,9 +116,24 @@ fn parse(text: &str) -> Result<PathView, &'static str> {
     if text.chars().any(|c| c.is_control() || SLASH_LIKE.contains(&c)) {
         return Err("has a character that some read as a separator or an end");
     }
+    if has_decoys(&text) {
+        return Err("has something that becomes `..` in careless hands");
+    }
     let windows = text.contains('\\') || starts_with_drive(&text);
     let (root, rest) = split_root(&text)?;
     Ok(resolve(root, &rest, windows))
+}
+
+/// What filters and old decoders turn into a climb: folders named by dots alone (`....//` loses a
+/// `../`, `...` was two levels up) and C-style escapes. A last `...` is Go's pattern for all packages.
+fn has_decoys(text: &str) -> bool {
+    let dots = |part: &str| part.len() > 2 && part.bytes().all(|b| b == b'.');
+    let mut parts = text.split(['/', '\\']).rev();
+    let last = parts.next().unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    parts.any(dots)
+        || (dots(last) && last.len() > 3)
+        || ["..0x2f", "..0x5c", "0x2e0x2e"].iter().any(|escape| lower.contains(escape))
 }
 
 /// Characters that lenient decoders map to `/`, `\` or `.` (best-fit mappings, IIS).
@@ -405,6 +420,8 @@ mod tests {
         for (text, expected) in [
             ("a...b", "a...b"),
             ("...", "..."),
+            ("./...", "..."),
+            ("keys/0x2f91ab", "keys/0x2f91ab"),
             ("notes. /x", "notes. /x"),
             ("100%.txt", "100%.txt"),
             ("app-%Y-%m-%d.log", "app-%Y-%m-%d.log"),
@@ -443,6 +460,11 @@ mod tests {
             "．．／etc",
             "%ff",
             "%2525252525252e",
+            "....//....//etc/passwd",
+            ".../.../x",
+            "..../x",
+            "..0x2f..0x2fetc",
+            "0x2e0x2e/x",
             "C:secret",
             "\\\\.\\PhysicalDrive0",
             "file:",
