@@ -189,7 +189,7 @@ impl<'a> Facts<'a> {
         let target = self.request.target().as_str();
         let file_action = matches!(self.request.action_type(), ActionType::FileRead | ActionType::FileWrite);
         let mut found = Vec::new();
-        if path::looks_like_path(target) || (file_action && target.contains('.')) {
+        if path::looks_like_path(target) || (file_action && target.contains(['.', '/', '~', '\\'])) {
             found.push(PathFact {
                 place: "/target".into(),
                 given: target.into(),
@@ -271,8 +271,10 @@ impl<'a> Leaves<'a> {
 
 /// Names under which tools take a URL.
 fn names_a_url(name: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["url", "uri", "href", "endpoint", "webhook", "host", "hostname", "domain", "base_url", "callback"];
+    const WORDS: [&str; 12] = [
+        "url", "urls", "uri", "uris", "href", "endpoint", "webhook", "host", "hostname", "domain",
+        "base_url", "callback",
+    ];
     const ENDINGS: [&str; 6] = ["_url", "_uri", "url", "_host", "_endpoint", "_webhook"];
     let name = name.to_ascii_lowercase();
     WORDS.contains(&name.as_str()) || ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -280,9 +282,11 @@ fn names_a_url(name: &str) -> bool {
 
 /// Names under which tools take a path.
 fn names_a_path(name: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 12] = [
         "path",
+        "paths",
         "file",
+        "files",
         "filename",
         "filepath",
         "directory",
