@@ -4,8 +4,9 @@
 //! other types are known by their type's name only, but for those whose text is plain: paths, times, UUIDs,
 //! decimals, enumerations, dataclasses and pydantic models.
 
+use maais_core::attempt::{Attempt, Malformed};
 use maais_core::json::{DEPTH_MAX, VALUES_MAX};
-use maais_core::request::{ActionRequest, Attempt, Draft, Malformed, RequestError, parse_action_type};
+use maais_core::request::{ActionRequest, Draft, RequestError, parse_action_type};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use maais_core::request::{ActionRequest, ActionType, Attempt, Draft, RequestError, parse_action_type};
+use maais_core::attempt::Attempt;
+use maais_core::request::{ActionRequest, ActionType, Draft, RequestError, parse_action_type};
 use maais_runtime::Outcome;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use maais_core::attempt::Attempt;
 use maais_core::decision::Decision;
-use maais_core::request::Attempt;
 use maais_runtime::audit::{self, VerifyOptions};
 use maais_runtime::{Config, ObserveError, OpenError, Outcome};
 use pyo3::exceptions::PyKeyError;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
+use maais_core::attempt::Attempt;
 use maais_core::decision::Decision;
-use maais_core::request::Attempt;
 use parking_lot::Mutex;
 
 /// Events that wait for one subscriber. Beyond it they are dropped and counted.

@@ -6,8 +6,10 @@
 pub mod clock;
 mod config;
 mod events;
+mod health;
 mod limits;
 mod memo;
+mod outcome;
 mod record;
 mod runtime;
 mod sessions;
@@ -15,9 +17,16 @@ mod snapshot;
 
 pub use config::{Config, Counting};
 pub use events::{Event, Subscription};
+pub use health::Health;
 pub use memo::CacheStats;
-pub use runtime::{Health, ObserveError, OpenError, Outcome, Runtime};
+pub use outcome::{ObserveError, Outcome};
+pub use runtime::{OpenError, Runtime};
 pub use snapshot::{PACK_NAMES, Snapshot, SnapshotError, policy_files};
 
 pub use maais_audit as audit;
 pub use maais_core as core;
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -7,10 +7,11 @@ use std::io;
 
 use maais_audit::SealedValue;
 use maais_audit::seal::seal;
+use maais_core::attempt::Malformed;
 use maais_core::decision::Decision;
+use maais_core::detect::names_a_secret;
 use maais_core::facts::Facts;
 use maais_core::policy::PolicySet;
-use maais_core::request::Malformed;
 use maais_core::state::State;
 use serde_json::{Map, Value};
 
@@ -38,10 +39,8 @@ pub(crate) fn of_request(
 ) -> io::Result<Body> {
     let mut request = Value::Object(facts.request().to_json());
     let mut sealed = Vec::new();
-    let sensitive: Vec<&str> =
-        facts.sensitive().iter().filter(|fact| fact.is_strong()).map(|fact| fact.place.as_str()).collect();
-    for place in outermost(sensitive) {
-        seal_at(&mut request, place, &mut sealed)?;
+    for place in outermost(places_to_seal(facts)) {
+        seal_at(&mut request, &place, &mut sealed)?;
     }
     seal_oversized(&mut request, &mut sealed)?;
     let mut state = state.to_json(policies);
@@ -69,13 +68,20 @@ fn body(decision: &Decision) -> Map<String, Value> {
     map
 }
 
+/// What a detector marks, and whatever stands under a name that says it is secret.
+fn places_to_seal(facts: &Facts<'_>) -> Vec<String> {
+    let marked = facts.sensitive().iter().filter(|fact| fact.is_strong()).map(|fact| fact.place.clone());
+    let named = facts.leaves().iter().filter(|leaf| !leaf.text.is_empty() && names_a_secret(leaf.name));
+    marked.chain(named.map(|leaf| facts.place(leaf))).collect()
+}
+
 /// Places that lie within none of the others: sealing the outer one seals the inner one.
-fn outermost(mut places: Vec<&str>) -> Vec<&str> {
+fn outermost(mut places: Vec<String>) -> Vec<String> {
     places.sort_unstable();
-    let mut kept: Vec<&str> = Vec::new();
+    let mut kept: Vec<String> = Vec::new();
     for place in places {
-        let within = |outer: &&str| {
-            place.strip_prefix(*outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let within = |outer: &String| {
+            place.strip_prefix(outer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if !kept.iter().any(within) {
             kept.push(place);
@@ -147,6 +153,7 @@ mod tests {
 
     #[test]
     fn an_inner_place_is_sealed_with_the_outer_one() {
-        assert_eq!(outermost(vec!["/a/b", "/a", "/ab", "/a/b/c"]), ["/a", "/ab"]);
+        let places = ["/a/b", "/a", "/ab", "/a/b/c"].map(str::to_owned).to_vec();
+        assert_eq!(outermost(places), ["/a", "/ab"]);
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! Trusted: this process. Not trusted: the agent, what it sends, the disk, the wall clock.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,26 +11,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use maais_audit::{Entry, Kind, Log, Receipt};
+use maais_core::attempt::Attempt;
 use maais_core::decide::decide;
 use maais_core::decision::Decision;
 use maais_core::facts::Facts;
-use maais_core::request::{ActionRequest, Attempt, Defaults};
+use maais_core::request::Defaults;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Now;
 use crate::config::Config;
 use crate::events::{Event, Events, Subscription};
+use crate::health::Health;
 use crate::limits::{CELLS_MAX, Limits, Reservation};
-use crate::memo::{CacheStats, DetectorCache};
+use crate::memo::DetectorCache;
+use crate::outcome::{self, Expected, ObserveError, Outcome};
 use crate::record::{self, Body};
 use crate::sessions::Sessions;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// The tenant of agents that belong to none.
 const TENANT: &str = "default";
-/// Actions whose outcome may still come. Beyond it, the oldest are no longer expected.
-const EXPECTED_MAX: usize = 100_000;
 
 /// An open engine.
 pub struct Runtime {
@@ -45,20 +45,6 @@ pub struct Runtime {
     last_wall: Mutex<Timestamp>,
     counters: Counters,
     log: Log,
-}
-
-/// Allowed actions and where their records are.
-#[derive(Default)]
-struct Expected {
-    actions: HashMap<Box<str>, Pending>,
-    order: std::collections::VecDeque<Box<str>>,
-}
-
-#[derive(Clone)]
-struct Pending {
-    index: u64,
-    agent: String,
-    session: Option<String>,
 }
 
 #[derive(Default)]
@@ -86,75 +72,6 @@ pub enum OpenError {
     /// The log cannot be written.
     #[error("the audit log cannot be written: {0}")]
     Append(#[from] maais_audit::AppendError),
-}
-
-/// What came of an action.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Whether it ended without an error.
-    pub ok: bool,
-    /// What it gave back, as text.
-    pub output: Option<String>,
-}
-
-/// Why an outcome was not recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum ObserveError {
-    /// No allowed action of that id is waited for.
-    #[error("no allowed action `{action_id}` waits for an outcome")]
-    Unknown {
-        /// The id.
-        action_id: String,
-    },
-    /// The log refused it.
-    #[error(transparent)]
-    Append(#[from] maais_audit::AppendError),
-}
-
-/// How the engine is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Health {
-    /// Nothing is degraded.
-    pub healthy: bool,
-    /// What is.
-    pub reasons: Vec<String>,
-    /// Decisions since the start: allowed, put to a person, denied.
-    pub decisions: [u64; 3],
-    /// Records in this log.
-    pub log_size: u64,
-    /// The log's name.
-    pub log_origin: String,
-    /// The snapshot in force.
-    pub snapshot: String,
-    /// Rules in force.
-    pub rules: usize,
-    /// Counts that are kept for limits.
-    pub limit_cells: usize,
-    /// Sessions that are remembered.
-    pub sessions: usize,
-    /// Events that subscribers were too slow for.
-    pub events_dropped: u64,
-    /// How often the detector cache helped.
-    pub cache: CacheStats,
-}
-
-impl Health {
-    /// Every field under its public name.
-    pub fn to_json(&self) -> Value {
-        let [allowed, approvals, denied] = self.decisions;
-        json!({
-            "cache_hit_rate": self.cache.hit_rate(),
-            "decisions": {"ALLOW": allowed, "DENY": denied, "REQUIRE_APPROVAL": approvals},
-            "events_dropped": self.events_dropped,
-            "limit_cells": self.limit_cells,
-            "log": {"origin": self.log_origin, "size": self.log_size},
-            "reasons": self.reasons,
-            "rules": self.rules,
-            "sessions": self.sessions,
-            "snapshot": self.snapshot,
-            "status": if self.healthy { "healthy" } else { "degraded" },
-        })
-    }
 }
 
 /// What an action is decided with, and gives back when it may not run.
@@ -224,9 +141,9 @@ impl Runtime {
     /// When no such action waits for its outcome, or the log refuses the record.
     pub fn observe_result(&self, action_id: &str, outcome: &Outcome) -> Result<Receipt, ObserveError> {
         let now = self.config.clock.now();
-        let pending = self.expected.lock().actions.remove(action_id);
+        let pending = self.expected.lock().take(action_id);
         let pending = pending.ok_or_else(|| ObserveError::Unknown { action_id: action_id.to_owned() })?;
-        let body = record_of_outcome(action_id, &pending, outcome);
+        let body = outcome::record(action_id, &pending, outcome);
         let session = pending.session.as_deref();
         let sealed = [];
         let entry = Entry {
@@ -466,22 +383,6 @@ enum RecordError {
     Append(#[from] maais_audit::AppendError),
 }
 
-impl Expected {
-    fn add(&mut self, request: &ActionRequest, index: u64) {
-        while self.order.len() >= EXPECTED_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.actions.remove(&oldest);
-            }
-        }
-        let id: Box<str> = request.action_id().as_str().into();
-        let agent = request.agent_id().to_string();
-        let session = request.session_id().map(str::to_owned);
-        if self.actions.insert(id.clone(), Pending { index, agent, session }).is_none() {
-            self.order.push_back(id);
-        }
-    }
-}
-
 fn describe(snapshot: &Snapshot) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("engine".into(), env!("CARGO_PKG_VERSION").into());
@@ -490,21 +391,5 @@ fn describe(snapshot: &Snapshot) -> Map<String, Value> {
     body.insert("policies".into(), snapshot.policies.digest().into());
     body.insert("rules".into(), snapshot.policies.rules().len().into());
     body.insert("snapshot".into(), snapshot.digest.clone().into());
-    body
-}
-
-/// The output stands in the record only as a digest: it may hold anything.
-fn record_of_outcome(action_id: &str, pending: &Pending, outcome: &Outcome) -> Map<String, Value> {
-    use sha2::Digest as _;
-    let mut body = Map::new();
-    body.insert("action_id".into(), action_id.into());
-    body.insert("agent_id".into(), pending.agent.clone().into());
-    body.insert("decision_index".into(), pending.index.into());
-    body.insert("ok".into(), outcome.ok.into());
-    if let Some(output) = &outcome.output {
-        let hex: String =
-            sha2::Sha256::digest(output.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-        body.insert("output".into(), json!({"bytes": output.len(), "sha256": hex}));
-    }
     body
 }

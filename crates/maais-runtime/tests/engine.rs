@@ -14,9 +14,9 @@ use std::time::Duration;
 use engine::disk::{Fault, FaultyDisk};
 use engine::fixture::{Fixture, action, decisions, everything, verify};
 use maais_audit::Kind;
+use maais_core::attempt::Attempt;
 use maais_core::decision::Effect;
 use maais_core::json::BYTES_MAX;
-use maais_core::request::Attempt;
 use maais_runtime::clock::ManualClock;
 use maais_runtime::{Config, ObserveError, OpenError, Outcome, Runtime};
 use serde_json::{Value, json};
@@ -302,15 +302,17 @@ fn a_secret_is_nowhere_in_the_data_directory_in_clear() {
     let runtime = fixture.open();
     let secret = ["ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"].concat();
     let card = "4111 1111 1111 1111";
+    let weak = "sesame-open-now";
     let request = json!({
         "agent_id": "a", "action_type": "tool_call", "target": "fine", "declared_goal": format!("use {secret}"),
-        "parameters": {"nested": [{"token_value": secret}], "text": format!("pay with {card}"), &secret: 1},
+        "parameters": {"nested": [{"token_value": secret}], "text": format!("pay with {card}"), &secret: 1,
+            "password": weak},
     });
     runtime.intercept(Attempt::from_json(request.to_string().as_bytes(), runtime.defaults()));
     drop(runtime);
     for file in fixture.files() {
         let bytes = std::fs::read(&file).unwrap();
-        for clear in [secret.as_str(), card] {
+        for clear in [secret.as_str(), card, weak] {
             let found = bytes.windows(clear.len()).any(|window| window == clear.as_bytes());
             assert!(!found, "{clear} stands in {}", file.display());
         }

@@ -48,7 +48,7 @@ pub(crate) fn table(header: &[&str]) -> comfy_table::Table {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     if table.width().is_none() {
-        table.set_width(140);
+        table.set_width(110);
     }
     table.set_header(
         header.iter().map(|title| comfy_table::Cell::new(title).add_attribute(comfy_table::Attribute::Dim)),

@@ -144,7 +144,7 @@ fn show_prints_a_record_by_index_or_action() {
     maais(folder.path(), &["check"], secret);
     let shown = out(&maais(folder.path(), &["audit", "show", "my-action"], ""));
     assert!(shown.contains("$sealed") && !shown.contains("4111"), "{shown}");
-    let opened = out(&maais(folder.path(), &["audit", "show", "1", "--unseal"], ""));
+    let opened = out(&maais(folder.path(), &["audit", "show", "my-action", "--unseal"], ""));
     assert!(opened.contains("4111 1111 1111 1111"), "{opened}");
     assert_eq!(code(&maais(folder.path(), &["audit", "show", "999"], "")), 1);
 }

@@ -128,6 +128,12 @@ pub fn scan_named(name: &str, text: &str) -> Vec<Hit> {
     }
 }
 
+/// Whether a name alone says that its value is secret, whatever it looks like: `password`, `api_key`,
+/// `client_secret`, but not `key`, `token` or `id`. For keeping values out of sight, not for alarms.
+pub fn names_a_secret(name: &str) -> bool {
+    name::strength(name).is_some_and(|strength| strength >= name::Strength::Medium)
+}
+
 /// The text with every hit replaced by its mask. What lies behind [`TEXT_MAX`] is cut off.
 pub fn mask(text: &str) -> String {
     let text = bounded(text);

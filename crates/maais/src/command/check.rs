@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read as _, Write as _};
 
+use maais_runtime::core::attempt::{Attempt, Malformed};
 use maais_runtime::core::decision::Decision;
 use maais_runtime::core::json;
-use maais_runtime::core::request::{ActionRequest, Attempt, Malformed, RequestError, parse_action_type};
+use maais_runtime::core::request::{ActionRequest, RequestError, parse_action_type};
 use maais_runtime::{Outcome, Runtime};
 use serde_json::{Map, Value, json};
 
