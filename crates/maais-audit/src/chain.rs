@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::canonical::write_string;
 use crate::leaf::LeafHash;
+use crate::tree::Tree;
 
 /// The longest line, without its newline.
 pub const LINE_BYTES_MAX: usize = 32 * 1024;
@@ -68,7 +69,7 @@ struct End {
 #[derive(Debug)]
 pub(crate) struct Chain {
     origin: Arc<str>,
-    size: u64,
+    tree: Tree,
     leaf: LeafHash,
     time: Timestamp,
     tenants: HashMap<Box<str>, End>,
@@ -80,7 +81,7 @@ impl Chain {
     pub(crate) fn new(origin: Arc<str>) -> Self {
         Self {
             origin,
-            size: 0,
+            tree: Tree::default(),
             leaf: LeafHash::ZERO,
             time: Timestamp::MIN,
             tenants: HashMap::new(),
@@ -94,7 +95,12 @@ impl Chain {
 
     /// How many records there are.
     pub(crate) fn size(&self) -> u64 {
-        self.size
+        self.tree.size()
+    }
+
+    /// The tree over them.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The last record's leaf hash.
@@ -118,7 +124,7 @@ impl Chain {
         put(&mut out, "{\"_log\":", |out| write_string(&self.origin, out));
         put(&mut out, ",\"_mode\":", |out| write_string(place.mode.name(), out));
         put_hash(&mut out, ",\"_prev\":\"", self.leaf);
-        put_number(&mut out, ",\"_seq\":", self.size);
+        put_number(&mut out, ",\"_seq\":", self.size());
         if let Some(session) = place.session {
             let end = self.sessions.end(place.tenant, session);
             put(&mut out, ",\"_session\":", |out| write_string(session, out));
@@ -136,13 +142,13 @@ impl Chain {
     /// Takes the record in: it began as [`Chain::beginning`] said and has this leaf hash.
     pub(crate) fn accept(&mut self, place: Place<'_>, leaf: LeafHash) {
         if let Some(session) = place.session {
-            self.sessions.accept(place.tenant, session, self.size, leaf);
+            self.sessions.accept(place.tenant, session, self.tree.size(), leaf);
         }
         match self.tenants.get_mut(place.tenant) {
             Some(end) => *end = End { seq: end.seq + 1, leaf },
             None => drop(self.tenants.insert(place.tenant.into(), End { seq: 0, leaf })),
         }
-        self.size += 1;
+        self.tree.push(leaf);
         self.leaf = leaf;
         self.time = place.time;
     }

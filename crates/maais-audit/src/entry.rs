@@ -16,6 +16,7 @@ use crate::canonical::{self, SEALED, Style};
 use crate::chain::NAME_BYTES_MAX;
 use crate::leaf::LeafHash;
 use crate::seal::SealedValue;
+use crate::tree::RootHash;
 
 /// The tenant of records that belong to the log itself, such as [`Kind::Gap`]. No tenant may be named so.
 pub const SYSTEM_TENANT: &str = "_system";
@@ -134,6 +135,10 @@ pub struct Receipt {
     pub leaf: LeafHash,
     /// Its time.
     pub time: Timestamp,
+    /// How many records the log had when this was signed; more than `index`.
+    pub size: u64,
+    /// The root of the tree over them, as it was signed.
+    pub root: RootHash,
 }
 
 /// Why a record is not in the log, or may not be. Whatever it is: the action must not happen.

@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::leaf::LeafHash;
+use crate::note::{Checkpoint, Skey};
 use crate::storage::{File, Storage, replace};
+use crate::tree::Tree;
 
-/// One of the two: the file never changes its length, so that writing it touches one sector and no metadata.
-const HEAD_BYTES: usize = 512;
+/// One of the two: the file never changes its length, so that writing it touches one block and no metadata.
+const HEAD_BYTES: usize = 1024;
 
 /// What the head says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ const HEAD_BYTES: usize = 512;
 pub(crate) struct Head {
     /// Bytes of all records, with their newlines.
     pub(crate) bytes: u64,
+    /// The signed checkpoint of this size; there is none of no records.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) checkpoint: Option<String>,
     /// Leaf hash of the last record; zeros if there is none.
     pub(crate) leaf: LeafHash,
     /// The log's name.
@@ -33,6 +38,11 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// The head of a log without records.
+    pub(crate) fn empty(origin: &str) -> Self {
+        Self { bytes: 0, checkpoint: None, leaf: LeafHash::ZERO, origin: origin.to_owned(), size: 0 }
+    }
+
     /// The head at a path; `None` if there is no file.
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         let bytes = match fs::read(path) {
@@ -44,6 +54,20 @@ impl Head {
             Some(head) => Ok(Some(head)),
             None => Err(io::Error::new(io::ErrorKind::InvalidData, "nothing in it is a head")),
         }
+    }
+
+    /// Moves it to the end of this tree, and signs for it.
+    pub(crate) fn advance(&mut self, bytes: u64, leaf: LeafHash, tree: &Tree, key: &Skey) {
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: tree.size(),
+            root: tree.root(),
+            extensions: Vec::new(),
+        };
+        self.bytes = bytes;
+        self.checkpoint = Some(key.sign(&checkpoint.text()));
+        self.leaf = leaf;
+        self.size = tree.size();
     }
 
     fn to_bytes(&self) -> io::Result<Vec<u8>> {

@@ -6,6 +6,9 @@
 //! HOME/log/<slot>/seg/<first>.jsonl   the records; the name is the first one's index
 //! HOME/log/<slot>/priv/<first>.jsonl  sealed values, encrypted
 //! HOME/log/<slot>/priv/keys/<subject> one key a subject
+//! HOME/log/<slot>/priv/signing/epoch-<n> the secret that signs
+//! HOME/log/<slot>/checkpoint      the newest one, for other tools (at most a second old)
+//! HOME/log/<slot>/checkpoints.jsonl   some of the earlier ones
 //! HOME/head/<slot>.json           the head, meant to be on another disk or under another user
 //! ```
 
@@ -78,6 +81,18 @@ impl Layout {
 
     pub(crate) fn keys_dir(&self) -> PathBuf {
         self.private_dir().join("keys")
+    }
+
+    pub(crate) fn signing_dir(&self) -> PathBuf {
+        self.private_dir().join("signing")
+    }
+
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.dir.join("checkpoint")
+    }
+
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.dir.join("checkpoints.jsonl")
     }
 
     /// The segments in order: index of the first record, and path.

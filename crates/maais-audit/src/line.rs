@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::canonical;
 use crate::chain::{Chain, LINE_BYTES_MAX, Mode, Place, time_text};
 use crate::entry::Kind;
+use crate::keys::Keyring;
 use crate::leaf::LeafHash;
 
 /// The fields that every record has.
@@ -39,6 +40,7 @@ pub(crate) struct Fields<'a> {
 pub(crate) struct Good {
     pub(crate) leaf: LeafHash,
     pub(crate) time: Timestamp,
+    pub(crate) kind: Kind,
 }
 
 /// What is wrong with a line.
@@ -71,13 +73,13 @@ pub(crate) enum Depth {
 }
 
 /// Whether `line` (without its newline) is the next record of `chain`, which then takes it in.
-pub(crate) fn check(chain: &mut Chain, line: &[u8], depth: Depth) -> Result<Good, Bad> {
+pub(crate) fn check(chain: &mut Chain, keys: &mut Keyring, line: &[u8], depth: Depth) -> Result<Good, Bad> {
     if line.len() > LINE_BYTES_MAX {
         return Err(bad(BadKind::Unreadable, format!("longer than {LINE_BYTES_MAX} bytes")));
     }
     let fields: Fields<'_> = serde_json::from_slice(line)
         .map_err(|error| bad(BadKind::Unreadable, format!("not a record: {error}")))?;
-    let (mode, time) = check_fields(chain, &fields)?;
+    let (mode, time, kind) = check_fields(chain, &fields)?;
     let place = Place { mode, tenant: &fields.tenant, session: fields.session.as_deref(), time };
     let beginning = chain.beginning(place);
     if !line.starts_with(&beginning) || line.get(beginning.len()) != Some(&b',') {
@@ -87,12 +89,15 @@ pub(crate) fn check(chain: &mut Chain, line: &[u8], depth: Depth) -> Result<Good
     if depth == Depth::Whole {
         check_canonical(line)?;
     }
-    let good = Good { leaf: LeafHash::of(line), time };
+    if kind == Kind::Key {
+        keys.accept(line, time, chain).map_err(|why| bad(BadKind::Wrong, why))?;
+    }
+    let good = Good { leaf: LeafHash::of(line), time, kind };
     chain.accept(place, good.leaf);
     Ok(good)
 }
 
-fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp), Bad> {
+fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp, Kind), Bad> {
     let wrong = |why: String| Err(bad(BadKind::Wrong, why));
     if fields.log != **chain.origin() {
         return wrong(format!("`_log` is `{}`, this log is `{}`", fields.log, chain.origin()));
@@ -107,16 +112,16 @@ fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp),
         let why = "`_prev` is not the leaf hash of the record before it: one of the two was changed";
         return Err(bad(BadKind::Unlinked, why));
     }
-    if fields.kind.parse::<Kind>().is_err() {
+    let Ok(kind) = fields.kind.parse::<Kind>() else {
         return wrong(format!("`type` is `{}`, which no record has", fields.kind));
-    }
+    };
     let Some(mode) = Mode::of(&fields.mode) else {
         return wrong(format!("`_mode` is `{}`, which no log has", fields.mode));
     };
     match fields.time.parse::<Timestamp>() {
         Ok(time) if time_text(time) != fields.time => wrong(format!("`_time` is spelled `{}`", fields.time)),
         Ok(time) if chain.time(time) != time => wrong("`_time` is earlier than the record before it".into()),
-        Ok(time) => Ok((mode, time)),
+        Ok(time) => Ok((mode, time, kind)),
         Err(_) => wrong(format!("`_time` is `{}`, which is no time", fields.time)),
     }
 }
@@ -153,7 +158,7 @@ mod tests {
     }
 
     fn judged(line: &[u8]) -> Result<Good, Bad> {
-        check(&mut chain(), line, Depth::Whole)
+        check(&mut chain(), &mut Keyring::default(), line, Depth::Whole)
     }
 
     #[test]
@@ -203,12 +208,17 @@ mod tests {
         };
         let mut first = chain.beginning(late);
         first.extend_from_slice(b",\"type\":\"start\"}");
-        check(&mut chain, &first, Depth::Whole).unwrap();
+        check(&mut chain, &mut Keyring::default(), &first, Depth::Whole).unwrap();
         let second = String::from_utf8(early).unwrap().replace("\"_seq\":0", "\"_seq\":1");
         let second = second.replace(
             &format!("\"_prev\":\"{}\"", LeafHash::ZERO),
             &format!("\"_prev\":\"{}\"", chain.leaf()),
         );
-        assert!(check(&mut chain, second.as_bytes(), Depth::Chain).unwrap_err().why.contains("earlier"));
+        assert!(
+            check(&mut chain, &mut Keyring::default(), second.as_bytes(), Depth::Chain)
+                .unwrap_err()
+                .why
+                .contains("earlier")
+        );
     }
 }

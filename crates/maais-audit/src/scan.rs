@@ -10,7 +10,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::chain::Chain;
+use crate::entry::Kind;
 use crate::head::Head;
+use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{self, Bad, BadKind, Depth, Fields, Good};
@@ -44,6 +46,8 @@ impl fmt::Display for Fault {
 pub(crate) struct Scan {
     /// The state after the good records.
     pub(crate) chain: Chain,
+    /// The keys that signed it.
+    pub(crate) keys: Keyring,
     /// Bytes of the good records, with their newlines.
     pub(crate) bytes: u64,
     /// The last segment: its first index, and where its good records end (those before what is torn).
@@ -66,17 +70,17 @@ pub(crate) fn scan(
     origin: Arc<str>,
     head: Option<&Head>,
     depth: Depth,
-    visit: &mut dyn FnMut(&Line, u64, Good),
+    visit: &mut dyn FnMut(Good, &Chain, &Keyring),
 ) -> io::Result<Scan> {
     let segments = layout.segments()?;
     let last = segments.last().map(|(first, _)| *first);
-    let mut walk = Scan { chain: Chain::new(origin), bytes: 0, end: None, broken: None };
+    let mut walk =
+        Scan { chain: Chain::new(origin), keys: Keyring::default(), bytes: 0, end: None, broken: None };
     let mut lines = Lines::new(segments);
     let mut before: Option<LinePlace> = None;
     while let Some(line) = lines.next().transpose()? {
-        let index = walk.chain.size();
         match check(&mut walk, &line, depth) {
-            Ok(good) => visit(&line, index, good),
+            Ok(good) => visit(good, &walk.chain, &walk.keys),
             Err(bad) => {
                 let rest = Rest::of(&mut lines)?;
                 walk.broken = Some(walk.broken_by(line, bad, before, rest, head, last));
@@ -137,7 +141,11 @@ fn check(walk: &mut Scan, line: &Line, depth: Depth) -> Result<Good, Bad> {
     if !line.complete {
         return Err(Bad { kind: BadKind::Unreadable, why: "the line has no end".to_owned() });
     }
-    let good = line::check(&mut walk.chain, &line.bytes, depth)?;
+    let good = line::check(&mut walk.chain, &mut walk.keys, &line.bytes, depth)?;
+    if size == 0 && good.kind != Kind::Key {
+        let why = "a log begins with its key, and this is another record".to_owned();
+        return Err(Bad { kind: BadKind::Wrong, why });
+    }
     let length = line.bytes.len() as u64 + 1;
     walk.bytes += length;
     walk.end = Some((first, line.place.offset + length));

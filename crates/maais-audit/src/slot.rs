@@ -10,10 +10,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::chain::Chain;
 use crate::head::Head;
+use crate::keys::{self, Keyring};
 use crate::layout::{Layout, SLOTS_MAX};
 use crate::leaf::{LeafHash, to_hex};
-use crate::line::Depth;
+use crate::line::{Depth, Good};
+use crate::note::Skey;
 use crate::scan::{Broken, Fault, Scan, scan};
 use crate::seal::random;
 use crate::storage::{Storage, replace};
@@ -77,6 +80,16 @@ pub enum OpenError {
         head: PathBuf,
         /// The record.
         index: u64,
+    },
+    /// The secret that signs is gone, or is another.
+    #[error("the signing key of the log `{}` cannot be used: {source}; restore `{}` from a backup, or move the log and its head aside to begin a new one", dir.display(), keys.display())]
+    KeyLost {
+        /// The log.
+        dir: PathBuf,
+        /// Where the key should be.
+        keys: PathBuf,
+        /// What is wrong.
+        source: io::Error,
     },
     /// A record is not what it must be.
     #[error("the log was changed: {fault}; restore it, or keep it as evidence and move `{}` and its head aside to begin a new one", dir.display())]
@@ -146,14 +159,14 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     };
     let origin = origin(storage, &layout, head.as_ref(), deployment)?;
     let mut remembered = None;
-    let mut visit = |_: &_, index: u64, good: crate::line::Good| {
-        if head.as_ref().is_some_and(|head| head.size == index + 1) {
+    let mut visit = |good: Good, chain: &Chain, _: &Keyring| {
+        if head.as_ref().is_some_and(|head| head.size == chain.size()) {
             remembered = Some(good.leaf);
         }
     };
     let walk = scan(&layout, origin.clone(), head.as_ref(), Depth::Chain, &mut visit);
     let walk = walk.map_err(failed("read", &layout.dir))?;
-    let head = head.unwrap_or(Head { bytes: 0, leaf: LeafHash::ZERO, origin: origin.to_string(), size: 0 });
+    let head = head.unwrap_or_else(|| Head::empty(&origin));
     check_head(&layout, &head, &walk, remembered)?;
     let torn = match &walk.broken {
         Some(broken) => Some(judge(&layout, &head, &walk, broken)?),
@@ -207,7 +220,7 @@ fn name_anew(
     let path = layout.origin();
     let replica: [u8; 8] = random().map_err(failed("name", &path))?;
     let origin = format!("{deployment}/{}", to_hex(&replica));
-    let head = Head { bytes: 0, leaf: LeafHash::ZERO, origin: origin.clone(), size: 0 };
+    let head = Head::empty(&origin);
     crate::head::HeadFile::open(storage, &layout.head, &head).map_err(failed("write", &layout.head))?;
     let line = format!("{origin}\n");
     replace(storage, &path, line.as_bytes(), 0o640).map_err(failed("write", &path))?;
@@ -252,6 +265,26 @@ fn judge(layout: &Layout, head: &Head, walk: &Scan, broken: &Broken) -> Result<T
         cut = before;
     }
     Ok(Torn { bytes: cut.len() as u64, sha256: to_hex(&Sha256::digest(cut)) })
+}
+
+/// The secret of the epoch that the log is in; the first one is made. Older ones, and one that a crash kept
+/// from coming into force, are destroyed.
+pub(crate) fn signing_key(storage: &dyn Storage, layout: &Layout, scan: &Scan) -> Result<Skey, OpenError> {
+    let dir = layout.signing_dir();
+    let epoch = scan.keys.epoch().unwrap_or(0);
+    let origin = scan.chain.origin();
+    let lost = |source| OpenError::KeyLost { dir: layout.dir.clone(), keys: dir.clone(), source };
+    let key = match keys::load(&dir, epoch, origin) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && scan.chain.size() == 0 => {
+            keys::make(storage, &dir, epoch, origin).map_err(failed("make a key in", &dir))?
+        }
+        key => key.map_err(lost)?,
+    };
+    if scan.keys.current().is_some_and(|current| current != key.vkey()) {
+        return Err(lost(io::Error::other("it is another than the one in the log")));
+    }
+    keys::keep_only(storage, &dir, epoch).map_err(failed("destroy old keys in", &dir))?;
+    Ok(key)
 }
 
 fn head_lost(layout: &Layout, what: &str) -> OpenError {

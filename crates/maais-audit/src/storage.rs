@@ -18,6 +18,10 @@ pub trait Storage: Debug + Send + Sync {
     fn open(&self, path: &Path, mode: u32) -> io::Result<Box<dyn File>>;
     /// Renames a file, replacing what is there.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
     /// Makes the names in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 }

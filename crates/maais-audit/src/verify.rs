@@ -12,11 +12,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::chain::Chain;
 use crate::head::Head;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{Depth, Good};
+use crate::note::Vkey;
+use crate::remembered::{Remembered, Source};
 use crate::scan::{Fault, Scan, scan};
+use crate::tree::{RootHash, Tree};
 
 /// How to verify.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +29,10 @@ pub struct VerifyOptions {
     pub head_dir: Option<PathBuf>,
     /// What somebody outside remembers: receipts, or records copied elsewhere.
     pub known: Vec<Known>,
+    /// Signed checkpoints that somebody outside remembers.
+    pub checkpoints: Vec<String>,
+    /// The log's first public key, `name+hash+base64`, as it was told to you.
+    pub vkey: Option<String>,
 }
 
 /// A record that somebody outside remembers.
@@ -98,6 +106,12 @@ pub struct LogReport {
     pub bytes: u64,
     /// The last good record's leaf hash.
     pub leaf: LeafHash,
+    /// The root of the tree over the good records.
+    pub root: RootHash,
+    /// The first public key.
+    pub vkey: Option<String>,
+    /// How many keys the log has had.
+    pub epochs: u64,
     /// The time of the first record, and of the last good one.
     pub times: Option<(Timestamp, Timestamp)>,
     /// Every record is whole and in its place.
@@ -148,8 +162,7 @@ pub fn verify(path: &Path, options: &VerifyOptions) -> Result<Report, VerifyErro
     let logs: Result<Vec<_>, _> = layouts
         .iter()
         .map(|layout| {
-            verify_log(layout, &options.known)
-                .map_err(|source| VerifyError::Io { path: layout.dir.clone(), source })
+            verify_log(layout, options).map_err(|source| VerifyError::Io { path: layout.dir.clone(), source })
         })
         .collect();
     let logs = logs?;
@@ -170,7 +183,7 @@ struct Seen {
     unlike: Option<u64>,
 }
 
-fn verify_log(layout: &Layout, known: &[Known]) -> io::Result<LogReport> {
+fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport> {
     let head = Head::read(&layout.head);
     let head = match head {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
@@ -180,10 +193,12 @@ fn verify_log(layout: &Layout, known: &[Known]) -> io::Result<LogReport> {
     let Some(origin) = origin(layout)? else {
         return Ok(without_name(layout, head_now));
     };
-    let known: Vec<_> = known.iter().filter(|known| known.origin == *origin).collect();
+    let mut remembered = Remembered::collect(layout, &origin, head_now, &options.checkpoints)?;
+    let known: Vec<_> = options.known.iter().filter(|known| known.origin == *origin).collect();
     let mut seen = Seen::default();
-    let walk = scan(layout, origin, head_now, Depth::Whole, &mut |_, index, good| {
-        seen.look(index, good, head_now, &known);
+    let walk = scan(layout, origin, head_now, Depth::Whole, &mut |good, chain, keys| {
+        seen.look(good, chain, head_now, &known);
+        remembered.compare(chain, keys);
     })?;
     let mut notes = Vec::new();
     let live =
@@ -203,16 +218,20 @@ fn verify_log(layout: &Layout, known: &[Known]) -> io::Result<LogReport> {
         bytes: walk.bytes,
         leaf: walk.chain.leaf(),
         times: seen.times,
-        integrity: integrity(&walk, fault.as_ref()),
-        completeness: completeness(&walk, &head, seen.head_leaf),
-        anchoring: anchoring(&known, &seen),
+        root: walk.chain.tree().root(),
+        vkey: walk.keys.first().map(Vkey::to_string),
+        epochs: walk.keys.epoch().map_or(0, |epoch| epoch + 1),
+        integrity: integrity(&walk, fault.as_ref(), &remembered, options.vkey.as_deref()),
+        completeness: completeness(&walk, &head, seen.head_leaf, &remembered),
+        anchoring: anchoring(&known, &seen, &remembered),
         fault,
         notes,
     })
 }
 
 impl Seen {
-    fn look(&mut self, index: u64, good: Good, head: Option<&Head>, known: &[&Known]) {
+    fn look(&mut self, good: Good, chain: &Chain, head: Option<&Head>, known: &[&Known]) {
+        let index = chain.size() - 1;
         let first = self.times.map_or(good.time, |(first, _)| first);
         self.times = Some((first, good.time));
         if head.is_some_and(|head| head.size == index + 1) {
@@ -227,48 +246,84 @@ impl Seen {
     }
 }
 
-fn integrity(walk: &Scan, fault: Option<&Fault>) -> Verdict {
-    match fault {
-        Some(fault) => Verdict::Fails(fault.to_string()),
-        None => Verdict::Holds(format!(
-            "{} records, each whole, in its place and citing the one before it",
-            walk.chain.size()
+fn integrity(walk: &Scan, fault: Option<&Fault>, remembered: &Remembered, vkey: Option<&str>) -> Verdict {
+    let size = walk.chain.size();
+    let first = walk.keys.first().map(Vkey::to_string).unwrap_or_default();
+    match (fault, remembered.agree(Source::History), vkey) {
+        (Some(fault), _, _) => Verdict::Fails(fault.to_string()),
+        (_, Err(why), _) => Verdict::Fails(format!("the history of checkpoints: {why}")),
+        (_, _, Some(known)) if known != first => {
+            Verdict::Fails(format!("the log's key is `{first}`, not the one that you were told"))
+        }
+        (_, Ok(kept), known) => Verdict::Holds(format!(
+            "{size} records, each whole, in its place and citing the one before it; {kept} earlier checkpoints \
+             agree; the first key is `{first}`{}",
+            if known.is_some() { ", as you were told" } else { " (compare it with what you were told)" }
         )),
     }
 }
 
-fn completeness(walk: &Scan, head: &Result<Option<Head>, io::Error>, head_leaf: Option<LeafHash>) -> Verdict {
+fn completeness(
+    walk: &Scan,
+    head: &Result<Option<Head>, io::Error>,
+    head_leaf: Option<LeafHash>,
+    remembered: &Remembered,
+) -> Verdict {
     let size = walk.chain.size();
-    match head {
-        Err(error) => Verdict::Fails(format!("the head cannot be read: {error}")),
-        Ok(None) => Verdict::Unknown("there is no head: records may have been cut off at the end".to_owned()),
-        Ok(Some(head)) if head.origin != **walk.chain.origin() => {
-            Verdict::Fails(format!("the head is that of the log `{}`", head.origin))
+    let head = match head {
+        Err(error) => return Verdict::Fails(format!("the head cannot be read: {error}")),
+        Ok(None) => {
+            return Verdict::Unknown("there is no head: records may have been cut off at the end".to_owned());
         }
-        Ok(Some(head)) if head.size > size => Verdict::Fails(format!(
+        Ok(Some(head)) => head,
+    };
+    if head.origin != **walk.chain.origin() {
+        return Verdict::Fails(format!("the head is that of the log `{}`", head.origin));
+    }
+    if head.size > size {
+        return Verdict::Fails(format!(
             "the head remembers {} records, only {size} good ones are here",
             head.size
-        )),
-        Ok(Some(head)) if head.size > 0 && head_leaf != Some(head.leaf) => {
-            Verdict::Fails(format!("the head remembers another record {}", head.size - 1))
-        }
-        Ok(Some(head)) => Verdict::Holds(format!(
-            "the log reaches its head of {} records (whoever can rewrite the head too could still cut it)",
+        ));
+    }
+    if head.size > 0 && head_leaf != Some(head.leaf) {
+        return Verdict::Fails(format!("the head remembers another record {}", head.size - 1));
+    }
+    if let Some(beyond) = remembered.beyond(Source::History) {
+        return Verdict::Fails(format!(
+            "an earlier checkpoint is of {beyond} records, only {size} good ones are here"
+        ));
+    }
+    match remembered.agree(Source::Head) {
+        Err(why) => Verdict::Fails(format!("the head: {why}")),
+        Ok(_) => Verdict::Holds(format!(
+            "the log reaches its signed head of {} records (an older copy of both would, too)",
             head.size
         )),
     }
 }
 
-fn anchoring(known: &[&Known], seen: &Seen) -> Verdict {
+fn anchoring(known: &[&Known], seen: &Seen, remembered: &Remembered) -> Verdict {
     if let Some(index) = seen.unlike {
         return Verdict::Fails(format!("record {index} is another than the one remembered outside"));
     }
+    let agree = match remembered.agree(Source::Outside) {
+        Err(why) => return Verdict::Fails(format!("a checkpoint from outside: {why}")),
+        Ok(agree) => agree,
+    };
+    if let Some(beyond) = remembered.beyond(Source::Outside) {
+        return Verdict::Fails(format!(
+            "a checkpoint from outside is of {beyond} records, they are not all here"
+        ));
+    }
     let total = known.len() as u64;
     match (total, total.saturating_sub(seen.matched)) {
-        (0, _) => {
+        (0, _) if agree == 0 => {
             Verdict::Unknown("nothing was given that somebody outside remembers of this log".to_owned())
         }
-        (_, 0) => Verdict::Holds(format!("{total} records are as remembered outside")),
+        (_, 0) => {
+            Verdict::Holds(format!("{total} records and {agree} checkpoints are as remembered outside"))
+        }
         (_, gone) => Verdict::Fails(format!("{gone} of {total} records remembered outside are not here")),
     }
 }
@@ -293,6 +348,9 @@ fn without_name(layout: &Layout, head: Option<&Head>) -> LogReport {
         size: 0,
         bytes: 0,
         leaf: LeafHash::ZERO,
+        root: Tree::default().root(),
+        vkey: None,
+        epochs: 0,
         times: None,
         integrity: if has_records {
             Verdict::Fails(unnamed)

@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
-use crate::chain::LINE_BYTES_MAX;
+use crate::chain::{Chain, LINE_BYTES_MAX};
 use crate::entry::AppendError;
 use crate::growing::{Growing, failed};
 use crate::head::{Head, HeadFile};
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
+use crate::note::Skey;
+use crate::publish::Publisher;
 use crate::storage::Storage;
+use crate::tree::Tree;
 
 /// Bytes that wait for one flush. Beyond it callers wait to be let in.
 pub(crate) const BATCH_BYTES_MAX: usize = 256 * 1024;
@@ -26,15 +29,17 @@ pub(crate) struct Batch {
     pub(crate) lines: Vec<u8>,
     /// The sidecar's lines.
     pub(crate) sealed: Vec<u8>,
-    /// The log's size with these records.
-    pub(crate) size: u64,
     /// The last one's leaf hash.
     pub(crate) leaf: LeafHash,
+    /// The tree with these records.
+    pub(crate) tree: Tree,
+    /// The key that one of them puts in force.
+    pub(crate) key: Option<Skey>,
 }
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self { lines: Vec::new(), sealed: Vec::new(), size: 0, leaf: LeafHash::ZERO }
+        Self { lines: Vec::new(), sealed: Vec::new(), leaf: LeafHash::ZERO, tree: Tree::default(), key: None }
     }
 
     /// Whether so much more must wait for the next batch. Whatever its size, one record fits.
@@ -63,9 +68,21 @@ pub(crate) struct Writer {
     segment: Growing,
     segment_bytes: u64,
     sidecar: Option<Growing>,
+    key: Skey,
     head: HeadFile,
+    publisher: Publisher,
     /// As far as the files are known to be in order; `None` after a failure.
     last: Option<Head>,
+}
+
+/// Where a log ends.
+#[derive(Debug)]
+pub(crate) struct End<'a> {
+    /// The first index of the last segment, and where its records end.
+    pub(crate) segment: (u64, u64),
+    /// Bytes of all records.
+    pub(crate) bytes: u64,
+    pub(crate) chain: &'a Chain,
 }
 
 impl Writer {
@@ -73,28 +90,39 @@ impl Writer {
     pub(crate) fn open(
         storage: Arc<dyn Storage>,
         layout: Layout,
-        (first, end): (u64, u64),
-        head: Head,
+        end: &End<'_>,
+        key: Skey,
         segment_bytes: u64,
     ) -> Result<Self, AppendError> {
-        let segment = Growing::open(storage.clone(), layout.segment(first), end, 0o640, segment_bytes)?;
+        let (first, at) = end.segment;
+        let segment = Growing::open(storage.clone(), layout.segment(first), at, 0o640, segment_bytes)?;
+        let mut head = Head::empty(end.chain.origin());
+        if end.chain.size() > 0 {
+            head.advance(end.bytes, end.chain.leaf(), end.chain.tree(), &key);
+        }
         let file = HeadFile::open(&*storage, &layout.head, &head).map_err(failed("write", &layout.head))?;
-        let process = std::process::id();
         Ok(Self {
+            publisher: Publisher::new(storage.clone(), layout.clone()),
             storage,
             layout,
-            process,
+            process: std::process::id(),
             first,
             segment,
             segment_bytes,
             sidecar: None,
+            key,
             head: file,
             last: Some(head),
         })
     }
 
-    /// Returns when the batch is on the disk.
-    pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), AppendError> {
+    /// The key in force.
+    pub(crate) fn key(&self) -> &Skey {
+        &self.key
+    }
+
+    /// Returns when the batch is on the disk, and the head says so.
+    pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), AppendError> {
         let Some(mut head) = self.last.take() else {
             return Err(AppendError::Poisoned { why: "an earlier write failed".into() });
         };
@@ -105,10 +133,13 @@ impl Writer {
             self.sidecar()?.append(&batch.sealed)?;
         }
         self.segment.append(&batch.lines)?;
-        head.bytes += batch.lines.len() as u64;
-        head.leaf = batch.leaf;
-        head.size = batch.size;
+        if let Some(key) = batch.key {
+            self.key = key;
+        }
+        head.advance(head.bytes + batch.lines.len() as u64, batch.leaf, &batch.tree, &self.key);
         self.head.advance(&head).map_err(failed("move the head", self.head.path()))?;
+        let checkpoint = head.checkpoint.as_deref().unwrap_or_default();
+        self.publisher.offer(checkpoint).map_err(failed("publish a checkpoint in", &self.layout.dir))?;
         self.last = Some(head);
         Ok(())
     }
@@ -139,15 +170,23 @@ impl Writer {
         };
         Ok(self.sidecar.insert(sidecar))
     }
+
+    /// Leaves the files tidy. Nothing depends on it.
+    fn close(&mut self) -> Result<(), AppendError> {
+        let Some(head) = self.last.take() else { return Ok(()) };
+        self.segment.trim()?;
+        let Some(checkpoint) = head.checkpoint else { return Ok(()) };
+        let kept = self.publisher.publish(&checkpoint).and_then(|()| self.publisher.keep(&checkpoint));
+        kept.map_err(failed("publish a checkpoint in", &self.layout.dir))
+    }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if self.last.is_some()
-            && self.process == std::process::id()
-            && let Err(error) = self.segment.trim()
+        if self.process == std::process::id()
+            && let Err(error) = self.close()
         {
-            tracing::debug!(%error, "the newlines behind the last record stay");
+            tracing::debug!(%error, "the log is left untidy");
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use maais_audit::storage::{Disk, File, Storage};
 use maais_audit::{
@@ -111,19 +111,29 @@ pub struct Failing {
     calls: Arc<AtomicU64>,
     nth: u64,
     fault: Fault,
+    /// Whether the failing call came from the thread that fills segments.
+    in_filler: Arc<AtomicBool>,
 }
 
 impl Failing {
     pub fn new(nth: u64, fault: Fault) -> Self {
-        Self { calls: Arc::default(), nth, fault }
+        Self { calls: Arc::default(), nth, fault, in_filler: Arc::default() }
     }
 
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
+    pub fn hit_the_filler(&self) -> bool {
+        self.in_filler.load(Ordering::SeqCst)
+    }
+
     fn now(&self) -> Option<Fault> {
-        (self.calls.fetch_add(1, Ordering::SeqCst) == self.nth).then_some(self.fault)
+        let is_due = self.calls.fetch_add(1, Ordering::SeqCst) == self.nth;
+        if is_due && std::thread::current().name() == Some("maais-audit-fill") {
+            self.in_filler.store(true, Ordering::SeqCst);
+        }
+        is_due.then_some(self.fault)
     }
 
     fn call<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
@@ -181,5 +191,17 @@ impl File for FailingFile {
 
     fn sync(&self) -> io::Result<()> {
         self.disk.call(|| self.file.sync())
+    }
+}
+
+pub fn entry(body: &Map<String, Value>) -> Entry<'_> {
+    Entry {
+        kind: Kind::Decision,
+        time: jiff::Timestamp::now(),
+        tenant: "a",
+        session: None,
+        subject: "agent",
+        body,
+        sealed: &[],
     }
 }
