@@ -139,6 +139,11 @@ pub(crate) struct Check {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Report everything that is wrong with policies, with places.
+    #[command(after_help = "Exit code: 0 they load, 2 they do not, 1 they cannot be read.
+
+Examples:
+  maais policy check policies/
+  maais policy check baseline policies/local.yaml --json")]
     Check {
         /// Files, folders or packs.
         #[arg(required = true, value_name = "PATH")]
@@ -148,6 +153,11 @@ pub(crate) enum Policy {
         json: bool,
     },
     /// Run the cases of every rule: each must fire on some and stay quiet on others.
+    #[command(after_help = "Cases are in a folder `tests` beside the rules.
+
+Examples:
+  maais policy test                      all packs in policies/
+  maais policy test policies/baseline --json")]
     Test {
         /// A pack's folder, or a folder of packs.
         #[arg(default_value = "policies", value_name = "DIR")]
@@ -157,6 +167,9 @@ pub(crate) enum Policy {
         json: bool,
     },
     /// List rules in the order in which they are tried.
+    #[command(after_help = "Examples:
+  maais policy list                      those in force here
+  maais policy list atlas --json         those of a pack")]
     List {
         /// Files, folders or packs; none: those in force.
         #[arg(value_name = "PATH")]
@@ -184,6 +197,9 @@ pub(crate) enum Audit {
         json: bool,
     },
     /// Print the newest records.
+    #[command(after_help = "Examples:
+  maais audit tail -f
+  maais audit tail -n 1000 --json | jq 'select(.decision.effect == \"DENY\") | .decision.explanation'")]
     Tail {
         /// Data directory.
         #[arg(long, env = "MAAIS_HOME", value_name = "DIR", default_value = ".maais")]
@@ -199,6 +215,10 @@ pub(crate) enum Audit {
         json: bool,
     },
     /// Print one record with all that is known of it.
+    #[command(after_help = "Examples:
+  maais audit show 42
+  maais audit show 42 --unseal           with the values that were sealed
+  maais audit show 42 --json | (printf '\\0'; head -c -1) | sha256sum    its leaf hash (RFC 6962)")]
     Show {
         /// Its index, or an action's id.
         #[arg(value_name = "INDEX|ACTION_ID")]
@@ -243,6 +263,13 @@ pub(crate) struct Bench {
 
 /// Play attacks and their benign twins against the real engine.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if every attack was stopped, every twin passed and the log is believed; else 2.
+
+Examples:
+  maais demo
+  maais demo --home demo-data --json"
+)]
 pub(crate) struct Demo {
     /// Data directory of the demo; by default a new temporary one, which is kept.
     #[arg(long, value_name = "DIR")]
@@ -254,6 +281,10 @@ pub(crate) struct Demo {
 
 /// Hold the engine against its specification, with evidence.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit code: 0 if every promise holds; 2 if one does not, or could not be looked at.
+
+Example:
+  maais verify-spec --python .venv/bin/python")]
 pub(crate) struct VerifySpec {
     /// The Python that has `maais`, `langchain` and `langgraph`; else the one of `VIRTUAL_ENV`, or `python3`.
     #[arg(long, value_name = "PROGRAM")]
@@ -265,6 +296,9 @@ pub(crate) struct VerifySpec {
 
 /// Write a starter configuration and policies.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  maais init
+  maais init my-project")]
 pub(crate) struct Init {
     /// Where.
     #[arg(default_value = ".", value_name = "DIR")]

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 
 use crate::cli::{Cli, Command};
+use crate::term::say_raw;
 
 /// What a command ends with.
 pub(crate) type Done = Result<ExitCode, Box<dyn Error>>;
@@ -45,6 +46,6 @@ fn verdict(fine: bool) -> ExitCode {
 
 /// Prints JSON, indented, with a line's end.
 fn print_json(value: &serde_json::Value) -> Result<(), Box<dyn Error>> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say_raw!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

@@ -4,6 +4,32 @@ use anstyle::{AnsiColor, Style};
 use maais_runtime::core::decision::Effect;
 use maais_runtime::core::diagnostic::Colour;
 
+/// Exit code when nobody reads what is printed any more: that of a program that SIGPIPE ends.
+const BROKEN_PIPE: i32 = 128 + 13;
+
+/// Prints a line, coloured where that belongs.
+macro_rules! say {
+    ($($arg:tt)*) => { $crate::term::print_line(anstream::stdout(), format_args!($($arg)*)) };
+}
+
+/// Prints a line as it is, for programs that read it.
+macro_rules! say_raw {
+    ($($arg:tt)*) => { $crate::term::print_line(std::io::stdout(), format_args!($($arg)*)) };
+}
+
+pub(crate) use {say, say_raw};
+
+/// Prints a line. Whoever closes the pipe early gets neither a panic nor an exit code that means something.
+pub(crate) fn print_line(mut to: impl std::io::Write, line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(to, "{line}").and_then(|()| to.flush()) {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(BROKEN_PIPE);
+        }
+        eprintln!("error: cannot print: {error}");
+        std::process::exit(1);
+    }
+}
+
 /// Fine.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// Not fine.

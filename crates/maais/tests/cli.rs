@@ -150,6 +150,26 @@ fn show_prints_a_record_by_index_or_action() {
 }
 
 #[test]
+fn a_reader_that_goes_away_causes_no_panic_and_no_zero() {
+    use std::io::{BufRead as _, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let stream = format!("{{\"session\":\"s\",\"request\":{FINE}}}\n").repeat(50);
+    maais(folder.path(), &["check", "--stream"], &stream);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_maais"))
+        .args(["audit", "tail", "-n", "50", "--json"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(!err(&output).contains("panicked"), "{}", err(&output));
+    assert_ne!(code(&output), 2);
+}
+
+#[test]
 fn every_mistake_in_policies_is_shown_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let text = "policies:\n  - id: a\n    applies_to: [tool_cal]\n    condition: {tarrget: x}\n    decision: DENNY\n    reason: r\n";

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Done, print_json, verdict};
 use crate::cli::Audit;
-use crate::term::{BAD, DIM, GOOD, HEAD, WARN, paint, printable};
+use crate::term::{BAD, DIM, GOOD, HEAD, WARN, paint, printable, say, say_raw};
 
 /// How often `tail --follow` looks again.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
@@ -38,7 +38,7 @@ fn verify(home: &Path, as_json: bool) -> Done {
     }
     report.logs.iter().for_each(print_log);
     for known in &report.missing {
-        anstream::println!(
+        say!(
             "{} the log `{}`, of which record {} is known, is not here",
             paint(BAD, "missing"),
             known.origin,
@@ -51,12 +51,7 @@ fn verify(home: &Path, as_json: bool) -> Done {
 /// The verdicts on one log, for a person.
 pub(crate) fn print_log(log: &LogReport) {
     let mark = if log.is_ok() { paint(GOOD, "believed") } else { paint(BAD, "NOT BELIEVED") };
-    anstream::println!(
-        "{mark} {} · {} records · {}",
-        log.dir.display(),
-        log.size,
-        printable(&log.origin, 80)
-    );
+    say!("{mark} {} · {} records · {}", log.dir.display(), log.size, printable(&log.origin, 80));
     for (name, verdict) in
         [("integrity", &log.integrity), ("completeness", &log.completeness), ("anchoring", &log.anchoring)]
     {
@@ -65,15 +60,11 @@ pub(crate) fn print_log(log: &LogReport) {
             Verdict::Fails(_) => (BAD, "FAILS"),
             Verdict::Unknown(_) => (WARN, "unknown"),
         };
-        anstream::println!(
-            "  {name:<13} {}  {}",
-            paint(style, format!("{word:<7}")),
-            printable(verdict.why(), 600)
-        );
+        say!("  {name:<13} {}  {}", paint(style, format!("{word:<7}")), printable(verdict.why(), 600));
     }
     if let Some(fault) = &log.fault {
         let place = format!("{}:{}", fault.segment.display(), fault.line);
-        anstream::println!(
+        say!(
             "  first bad record: {} at {place} (byte {}): {}",
             fault.index,
             fault.offset,
@@ -81,7 +72,7 @@ pub(crate) fn print_log(log: &LogReport) {
         );
     }
     for note in &log.notes {
-        anstream::println!("  {}", paint(DIM, printable(note, 600)));
+        say!("  {}", paint(DIM, printable(note, 600)));
     }
 }
 
@@ -116,12 +107,12 @@ fn remember(newest: &mut Vec<(String, u64)>, record: &Record) {
 
 fn print_record(record: &Record, as_json: bool) {
     if as_json {
-        println!("{}", record.line);
+        say_raw!("{}", record.line);
         return;
     }
     let time = record.time.to_string();
     let time = paint(DIM, time.get(..23).unwrap_or(&time));
-    anstream::println!("{:>6} {time} {}", record.index, summary(record));
+    say!("{:>6} {time} {}", record.index, summary(record));
 }
 
 /// One line about a record.
@@ -156,16 +147,16 @@ fn show(which: &str, home: &Path, unseal: bool, as_json: bool) -> Done {
     let record =
         find(which, home)?.ok_or_else(|| format!("there is no record `{which}` in `{}`", home.display()))?;
     if as_json {
-        println!("{}", record.line);
+        say_raw!("{}", record.line);
         return Ok(ExitCode::SUCCESS);
     }
     let mut value = record.value.clone();
     if unseal {
         open_sealed(&mut value, home);
     }
-    anstream::println!("{} {} of {}", paint(HEAD, "record"), record.index, printable(&record.origin, 80));
-    anstream::println!("{} {}", paint(DIM, "leaf  "), record.leaf);
-    anstream::println!("{} {}\n", paint(DIM, "time  "), record.time);
+    say!("{} {} of {}", paint(HEAD, "record"), record.index, printable(&record.origin, 80));
+    say!("{} {}", paint(DIM, "leaf  "), record.leaf);
+    say!("{} {}\n", paint(DIM, "time  "), record.time);
     print_json(&value)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Done, print_json};
 use crate::cli::Bench;
-use crate::term::{DIM, HEAD, paint};
+use crate::term::{DIM, HEAD, paint, say};
 
 /// One agent's measurements.
 struct Run {
@@ -166,9 +166,9 @@ fn report(args: &Bench, runtime: &Runtime, runs: &[Run], elapsed: Duration) -> V
 
 fn print(report: &Value) {
     let number = |name: &str| report.get(name).and_then(Value::as_f64).unwrap_or(0.0);
-    let row = |name: &str, value: String| anstream::println!("  {name:<16} {value}");
+    let row = |name: &str, value: String| say!("  {name:<16} {value}");
     let count = number("actions");
-    anstream::println!(
+    say!(
         "{} {count} decisions of {} agents, {}",
         paint(HEAD, "bench"),
         number("agents"),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Done, print_json, verdict};
 use crate::cli::Check;
-use crate::term::{DIM, of_effect, paint, printable};
+use crate::term::{DIM, of_effect, paint, printable, say};
 
 /// Bytes of one line of a stream: a request and the output before it.
 const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Check) -> Done {
 }
 
 fn print(decision: &Decision) {
-    anstream::println!(
+    say!(
         "{}  {}",
         paint(of_effect(decision.effect), decision.effect),
         printable(&decision.explanation, 2000)
@@ -53,13 +53,10 @@ fn print(decision: &Decision) {
         let waived = if finding.waived { " (waived)" } else { "" };
         let line =
             format!("{} {} {}", finding.id, finding.severity.as_str(), printable(&finding.message, 500));
-        anstream::println!("  {effect}{waived} {}", paint(DIM, line));
+        say!("  {effect}{waived} {}", paint(DIM, line));
     }
     if let Some(index) = decision.metadata.get("receipt").and_then(|receipt| receipt.get("index")) {
-        anstream::println!(
-            "  {}",
-            paint(DIM, format!("recorded as {index}; see `maais audit show {index}`"))
-        );
+        say!("  {}", paint(DIM, format!("recorded as {index}; see `maais audit show {index}`")));
     }
 }
 

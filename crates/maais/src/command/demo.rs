@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Done, audit::print_log, print_json, verdict};
 use crate::cli::Demo;
-use crate::term::{BAD, DIM, GOOD, HEAD, of_effect, paint, printable, table};
+use crate::term::{BAD, DIM, GOOD, HEAD, of_effect, paint, printable, say, table};
 use scenarios::{SCENARIOS, Scenario, Step};
 
 /// What a step led to.
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Demo) -> Done {
     let runtime = Runtime::open(Config::at(&home))?;
     if !args.json {
         let rules = runtime.snapshot().policies.rules().len();
-        anstream::println!(
+        say!(
             "{} {rules} rules of the built-in pack `baseline`, every decision in the log before it counts\n",
             paint(HEAD, "MAAIS demo")
         );
@@ -98,7 +98,7 @@ fn play(runtime: &Runtime, scenario: &'static Scenario) -> Result<Vec<Outcome>, 
 }
 
 fn print_scenario(scenario: &Scenario, outcomes: &[Outcome]) {
-    anstream::println!("{} {}", paint(HEAD, scenario.title), paint(DIM, scenario.about));
+    say!("{} {}", paint(HEAD, scenario.title), paint(DIM, scenario.about));
     let mut table = table(&["", "", "action", "decision", "why"]);
     for outcome in outcomes {
         let mark = if outcome.as_expected() { paint(GOOD, "✔") } else { paint(BAD, "✘ not as expected") };
@@ -111,7 +111,7 @@ fn print_scenario(scenario: &Scenario, outcomes: &[Outcome]) {
             why(&outcome.decision),
         ]);
     }
-    anstream::println!("{table}\n");
+    say!("{table}\n");
 }
 
 fn decision_text(outcome: &Outcome) -> String {
@@ -147,21 +147,12 @@ fn print_summary(played: &[(&Scenario, Vec<Outcome>)], home: &Path) {
     let twins = all().count() - attacks;
     let decisions: usize = all().map(|outcome| outcome.counts.iter().sum::<usize>()).sum();
     let style = |fine| if fine { GOOD } else { BAD };
-    anstream::println!("{}", paint(HEAD, "summary"));
-    anstream::println!(
-        "  attacks stopped  {}",
-        paint(style(stopped == attacks), format!("{stopped} of {attacks}"))
-    );
-    anstream::println!(
-        "  benign twins     {}",
-        paint(style(passed == twins), format!("{passed} of {twins} passed"))
-    );
-    anstream::println!("  decisions        {decisions}, each on the disk before its answer");
-    anstream::println!("  log              {}", home.display());
-    anstream::println!(
-        "  look at it       maais audit tail --home {0} · maais audit verify {0}\n",
-        home.display()
-    );
+    say!("{}", paint(HEAD, "summary"));
+    say!("  attacks stopped  {}", paint(style(stopped == attacks), format!("{stopped} of {attacks}")));
+    say!("  benign twins     {}", paint(style(passed == twins), format!("{passed} of {twins} passed")));
+    say!("  decisions        {decisions}, each on the disk before its answer");
+    say!("  log              {}", home.display());
+    say!("  look at it       maais audit tail --home {0} · maais audit verify {0}\n", home.display());
 }
 
 fn scenario_json(scenario: &Scenario, outcomes: &[Outcome]) -> Value {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Done;
 use crate::cli::Init;
-use crate::term::{GOOD, HEAD, paint};
+use crate::term::{GOOD, HEAD, paint, say};
 
 const FILES: [(&str, &str); 3] = [
     ("maais.yaml", include_str!("../../starter/maais.yaml")),
@@ -30,11 +30,11 @@ pub(crate) fn run(args: &Init) -> Done {
             fs::create_dir_all(folder)?;
         }
         fs::write(&path, text)?;
-        anstream::println!("{} {}", paint(GOOD, "wrote"), path.display());
+        say!("{} {}", paint(GOOD, "wrote"), path.display());
     }
-    anstream::println!("\n{}", paint(HEAD, "next"));
-    anstream::println!("  maais policy check policies/     is everything understood?");
-    anstream::println!("  maais policy test policies/      does every rule do what it should?");
-    anstream::println!("  maais check --agent me --target http_request --param url=https://example.com/");
+    say!("\n{}", paint(HEAD, "next"));
+    say!("  maais policy check policies/     is everything understood?");
+    say!("  maais policy test policies/      does every rule do what it should?");
+    say!("  maais check --agent me --target http_request --param url=https://example.com/");
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Done, print_json, verdict};
 use crate::cli::Policy;
-use crate::term::{BAD, DIAGNOSTICS, DIM, GOOD, HEAD, WARN, of_effect, paint, printable, table};
+use crate::term::{BAD, DIAGNOSTICS, DIM, GOOD, HEAD, WARN, of_effect, paint, printable, say, table};
 
 /// Runs a subcommand.
 pub(crate) fn run(command: &Policy) -> Done {
@@ -45,11 +45,8 @@ fn check(paths: &[PathBuf], as_json: bool) -> Done {
         problems.0.iter().filter(|p| p.level == maais_runtime::core::diagnostic::Level::Error).count();
     let warnings = problems.0.len() - errors;
     match rules {
-        Some(rules) => anstream::println!("{} {rules} rules, {warnings} warnings", paint(GOOD, "ok")),
-        None => anstream::println!(
-            "{} nothing was loaded: {errors} errors, {warnings} warnings",
-            paint(BAD, "not loaded")
-        ),
+        Some(rules) => say!("{} {rules} rules, {warnings} warnings", paint(GOOD, "ok")),
+        None => say!("{} nothing was loaded: {errors} errors, {warnings} warnings", paint(BAD, "not loaded")),
     }
     Ok(verdict(rules.is_some()))
 }
@@ -126,7 +123,7 @@ fn shown(problems: Diagnostics) -> String {
 fn print_pack(report: &PackReport) {
     for result in &report.results {
         if let Some(failure) = &result.failure {
-            anstream::println!("{}\n", failure.render(DIAGNOSTICS));
+            say!("{}\n", failure.render(DIAGNOSTICS));
         }
     }
     for missing in &report.uncovered {
@@ -134,11 +131,11 @@ fn print_pack(report: &PackReport) {
             Expectation::Fires => "no case on which it fires",
             Expectation::Quiet => "no case on which it stays quiet",
         };
-        anstream::println!("{} `{}` has {what}", paint(BAD, "uncovered"), missing.rule);
+        say!("{} `{}` has {what}", paint(BAD, "uncovered"), missing.rule);
     }
     let failed = report.results.iter().filter(|result| result.failure.is_some()).count();
     let mark = if report.passed() { paint(GOOD, "ok") } else { paint(BAD, "failed") };
-    anstream::println!(
+    say!(
         "{mark} {}: {} rules, {} cases passed, {failed} failed, {} gaps in coverage",
         report.name,
         report.rules,
@@ -183,16 +180,16 @@ fn list(paths: &[PathBuf], config: Option<&Path>, as_json: bool) -> Done {
             printable(&rule.reason, 200),
         ]);
     }
-    anstream::println!("{table}\n");
+    say!("{table}\n");
     let digest = paint(DIM, &snapshot.digest);
-    anstream::println!(
+    say!(
         "{} {} rules, tried from top to bottom; {digest}",
         paint(HEAD, "policies"),
         snapshot.policies.rules().len()
     );
     if !snapshot.warnings.0.is_empty() {
         let count = snapshot.warnings.0.len();
-        anstream::println!("{} {count}; see `maais policy check`", paint(WARN, "warnings"));
+        say!("{} {count}; see `maais policy check`", paint(WARN, "warnings"));
     }
     Ok(ExitCode::SUCCESS)
 }

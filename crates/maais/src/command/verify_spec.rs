@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Done, print_json, verdict};
 use crate::cli::VerifySpec;
-use crate::term::{BAD, DIM, GOOD, paint, printable};
+use crate::term::{BAD, DIM, GOOD, paint, printable, say};
 
 /// What a check saw, or why the promise does not hold.
 type Evidence = Result<String, Box<dyn std::error::Error>>;
@@ -53,10 +53,10 @@ pub(crate) fn run(args: &VerifySpec) -> Done {
 fn print(name: &str, result: &Evidence) {
     match result {
         Ok(evidence) => {
-            anstream::println!("{} {name}: {}", paint(GOOD, "pass"), paint(DIM, printable(evidence, 400)))
+            say!("{} {name}: {}", paint(GOOD, "pass"), paint(DIM, printable(evidence, 400)))
         }
         Err(error) => {
-            anstream::println!("{} {name}: {}", paint(BAD, "FAIL"), printable(&error.to_string(), 2000))
+            say!("{} {name}: {}", paint(BAD, "FAIL"), printable(&error.to_string(), 2000))
         }
     }
 }
