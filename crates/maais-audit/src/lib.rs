@@ -18,6 +18,7 @@ mod leaf;
 mod line;
 mod log;
 mod note;
+mod proof;
 mod publish;
 mod read;
 mod remembered;
@@ -36,6 +37,9 @@ pub use layout::SLOTS_MAX;
 pub use leaf::{LeafHash, NoLeafHash};
 pub use log::{Log, Options};
 pub use note::{Checkpoint, NoteError, Vkey};
+pub use proof::{
+    Proof, ProofError, ProveError, check_continuity, check_inclusion, export_tiles, prove, prove_continuity,
+};
 pub use read::{ReadError, Record, Records, read, tail};
 pub use scan::Fault;
 pub use seal::{SealedValue, UnsealError, Unsealed, unseal};

@@ -1,0 +1,423 @@
+//! Proofs from the Merkle tree (RFC 6962, section 2.1): that a record is in a log, and that a log of today
+//! continues the log of yesterday. And the tree as files, for tools that are not ours (C2SP `tlog-tiles`).
+//!
+//! Making a proof reads the log once and believes it: a wrong proof does not check. Checking one needs
+//! neither the log nor this crate's other parts.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::head::Head;
+use crate::layout::Layout;
+use crate::leaf::LeafHash;
+use crate::note::{Checkpoint, NoteError, Vkey};
+use crate::segment::Lines;
+use crate::tree::{RootHash, Tree, node};
+
+/// Leaf hashes in order.
+type Hashes<'a> = &'a [[u8; 32]];
+
+/// The first line of a proof's text.
+const PROOF_V1: &str = "c2sp.org/tlog-proof@v1";
+
+/// Hashes in a tile, and entries in a bundle.
+const TILE_WIDTH: usize = 256;
+
+/// A proof that a record is in a log. Its text is C2SP's `tlog-proof`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Which record, counted from 0.
+    pub index: u64,
+    /// From the record's sibling up to the root's child.
+    pub path: Vec<[u8; 32]>,
+    /// The signed checkpoint of the tree.
+    pub checkpoint: String,
+}
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// A file could not be read or written.
+    #[error("cannot use `{}`: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The log has no signed head to prove against.
+    #[error("the log `{}` has no signed head; verify it", dir.display())]
+    NoHead {
+        /// The log.
+        dir: PathBuf,
+    },
+    /// The record, or the size, is beyond the log's head.
+    #[error("the log `{}` has {size} records; {wanted} is beyond them", dir.display())]
+    Beyond {
+        /// The log.
+        dir: PathBuf,
+        /// How long it is.
+        size: u64,
+        /// What was asked for.
+        wanted: u64,
+    },
+}
+
+/// Why a proof does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The text is no proof.
+    #[error("not a proof: {why}")]
+    Form {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// Its checkpoint is not what it must be.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The hashes do not lead to the root.
+    #[error("the hashes do not lead to the root: it proves something else")]
+    Wrong,
+}
+
+/// Proves that record `index` is in the log whose folder is given, against its newest checkpoint.
+pub fn prove(log_dir: &Path, index: u64) -> Result<Proof, ProveError> {
+    let newest = newest(log_dir)?;
+    newest.reaches(index, index.saturating_add(1))?;
+    let leaves = leaves(&newest.layout, newest.checkpoint.size)?;
+    Ok(Proof { index, path: inclusion(&leaves, to_usize(index)), checkpoint: newest.note })
+}
+
+/// The hashes that show that the first `old` records of a log are the same in its newest checkpoint, which
+/// comes with them.
+pub fn prove_continuity(log_dir: &Path, old: u64) -> Result<(Vec<[u8; 32]>, String), ProveError> {
+    let newest = newest(log_dir)?;
+    newest.reaches(old, old)?;
+    let leaves = leaves(&newest.layout, newest.checkpoint.size)?;
+    Ok((consistency(&leaves, to_usize(old)), newest.note))
+}
+
+impl Proof {
+    /// Checks that this `line` is that record, in a log that `key` signs for.
+    pub fn check(&self, line: &[u8], key: &Vkey) -> Result<Checkpoint, ProofError> {
+        let checkpoint = Checkpoint::open(&self.checkpoint, key)?;
+        check_inclusion(LeafHash::of(line), self.index, checkpoint.size, checkpoint.root, &self.path)?;
+        Ok(checkpoint)
+    }
+
+    /// Reads a proof's text.
+    pub fn parse(text: &str) -> Result<Self, ProofError> {
+        let form = |why| ProofError::Form { why };
+        let rest = text.strip_prefix(PROOF_V1).and_then(|rest| rest.strip_prefix('\n'));
+        let rest = rest.ok_or(form("the first line names another format"))?;
+        let (head, checkpoint) = rest.split_once("\n\n").ok_or(form("there is no checkpoint"))?;
+        let mut lines = head.lines().skip_while(|line| line.starts_with("extra ")).peekable();
+        let index = lines.next().and_then(|line| line.strip_prefix("index "));
+        let index = index.and_then(|text| text.parse().ok().filter(|n: &u64| n.to_string() == text));
+        let hash = |line: &str| BASE64.decode(line).ok().and_then(|bytes| bytes.try_into().ok());
+        Ok(Self {
+            index: index.ok_or(form("there is no index"))?,
+            path: lines.map(hash).collect::<Option<_>>().ok_or(form("a line is no hash"))?,
+            checkpoint: checkpoint.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{PROOF_V1}\nindex {}", self.index)?;
+        for hash in &self.path {
+            writeln!(f, "{}", BASE64.encode(hash))?;
+        }
+        write!(f, "\n{}", self.checkpoint)
+    }
+}
+
+/// Whether these hashes show that a leaf is in the tree with this size and root (RFC 9162, 2.1.3.2).
+pub fn check_inclusion(
+    leaf: LeafHash,
+    index: u64,
+    size: u64,
+    root: RootHash,
+    path: &[[u8; 32]],
+) -> Result<(), ProofError> {
+    if index >= size {
+        return Err(ProofError::Wrong);
+    }
+    let (mut at, mut last, mut hash) = (index, size - 1, *leaf.as_bytes());
+    for sibling in path {
+        if last == 0 {
+            return Err(ProofError::Wrong);
+        }
+        if at % 2 == 1 || at == last {
+            hash = node(sibling, &hash);
+            (at, last) = skip_lone(at, last);
+        } else {
+            hash = node(&hash, sibling);
+        }
+        (at, last) = (at / 2, last / 2);
+    }
+    if last == 0 && hash == *root.as_bytes() { Ok(()) } else { Err(ProofError::Wrong) }
+}
+
+/// Whether these hashes show that the newer tree continues the older one (RFC 9162, 2.1.4.2).
+pub fn check_continuity(old: &Checkpoint, new: &Checkpoint, path: &[[u8; 32]]) -> Result<(), ProofError> {
+    let check = |holds: bool| if holds { Ok(()) } else { Err(ProofError::Wrong) };
+    if old.size == new.size || old.size == 0 {
+        let is_empty = old.size == 0 && old.root == Tree::default().root();
+        return check(path.is_empty() && (is_empty || old.size > 0 && old.root == new.root));
+    }
+    check(old.size < new.size)?;
+    let shift = old.size.trailing_zeros();
+    let (mut at, mut last) = ((old.size - 1) >> shift, (new.size - 1) >> shift);
+    let mut path = path.iter();
+    let first = if old.size.is_power_of_two() { Some(old.root.as_bytes()) } else { path.next() };
+    let (mut old_hash, mut new_hash) = first.map(|hash| (*hash, *hash)).ok_or(ProofError::Wrong)?;
+    for sibling in path {
+        check(last != 0)?;
+        if at % 2 == 1 || at == last {
+            old_hash = node(sibling, &old_hash);
+            new_hash = node(sibling, &new_hash);
+            (at, last) = skip_lone(at, last);
+        } else {
+            new_hash = node(&new_hash, sibling);
+        }
+        (at, last) = (at / 2, last / 2);
+    }
+    check(last == 0 && old_hash == *old.root.as_bytes() && new_hash == *new.root.as_bytes())
+}
+
+/// Skips the levels at which a last node has no sibling.
+fn skip_lone(at: u64, last: u64) -> (u64, u64) {
+    let levels = if at % 2 == 1 || at == 0 { 0 } else { at.trailing_zeros() };
+    (at >> levels, last >> levels)
+}
+
+/// The audit path of RFC 6962, 2.1.1, from the leaf up.
+fn inclusion(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
+    let Some((left, right)) = halves(leaves) else { return Vec::new() };
+    let (mut path, sibling) = match index.checked_sub(left.len()) {
+        None => (inclusion(left, index), right),
+        Some(index) => (inclusion(right, index), left),
+    };
+    path.push(root(sibling));
+    path
+}
+
+/// The consistency proof of RFC 6962, 2.1.2, from the bottom up.
+fn consistency(leaves: &[[u8; 32]], old: usize) -> Vec<[u8; 32]> {
+    if old == 0 || old >= leaves.len() { Vec::new() } else { subproof(leaves, old, true) }
+}
+
+/// `is_known`: the old tree is a subtree whose root the verifier has.
+fn subproof(leaves: &[[u8; 32]], old: usize, is_known: bool) -> Vec<[u8; 32]> {
+    if old == leaves.len() {
+        return if is_known { Vec::new() } else { vec![root(leaves)] };
+    }
+    let Some((left, right)) = halves(leaves) else { return Vec::new() };
+    let (mut path, sibling) = match old.checked_sub(left.len()).filter(|rest| *rest > 0) {
+        None => (subproof(left, old, is_known), right),
+        Some(rest) => (subproof(right, rest, false), left),
+    };
+    path.push(root(sibling));
+    path
+}
+
+/// Split at the largest power of two below the length.
+fn halves(leaves: Hashes<'_>) -> Option<(Hashes<'_>, Hashes<'_>)> {
+    (leaves.len() > 1).then(|| leaves.split_at(leaves.len().next_power_of_two() / 2))
+}
+
+fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
+    let mut tree = Tree::default();
+    leaves.iter().for_each(|leaf| tree.push((*leaf).into()));
+    *tree.root().as_bytes()
+}
+
+/// Writes the log up to its newest checkpoint as C2SP tiles: `checkpoint`, `tile/<level>/<n>` and
+/// `tile/entries/<n>` below `out`. Full tiles that are there already stay.
+pub fn export_tiles(log_dir: &Path, out: &Path) -> Result<Checkpoint, ProveError> {
+    let Newest { layout, checkpoint, note } = newest(log_dir)?;
+    let mut hashes = Vec::new();
+    let mut bundle = Vec::new();
+    for_each_line(&layout, checkpoint.size, |line| {
+        hashes.push(*LeafHash::of(line).as_bytes());
+        bundle.extend_from_slice(&u16::try_from(line.len()).unwrap_or(u16::MAX).to_be_bytes());
+        bundle.extend_from_slice(line);
+        match hashes.len() % TILE_WIDTH {
+            0 => write_tile(
+                out,
+                "entries",
+                hashes.len() / TILE_WIDTH - 1,
+                TILE_WIDTH,
+                &std::mem::take(&mut bundle),
+            ),
+            _ => Ok(()),
+        }
+    })?;
+    if !bundle.is_empty() {
+        write_tile(out, "entries", hashes.len() / TILE_WIDTH, hashes.len() % TILE_WIDTH, &bundle)?;
+    }
+    let mut level = 0;
+    while !hashes.is_empty() {
+        for (number, tile) in hashes.chunks(TILE_WIDTH).enumerate() {
+            write_tile(out, &level.to_string(), number, tile.len(), tile.as_flattened())?;
+        }
+        hashes = hashes.chunks_exact(TILE_WIDTH).map(root).collect();
+        level += 1;
+    }
+    let path = out.join("checkpoint");
+    fs::write(&path, &note).map_err(failed(&path))?;
+    Ok(checkpoint)
+}
+
+fn write_tile(out: &Path, level: &str, number: usize, width: usize, bytes: &[u8]) -> Result<(), ProveError> {
+    let path = out.join("tile").join(level).join(tile_name(number, width));
+    if width == TILE_WIDTH && path.metadata().is_ok_and(|data| data.len() == bytes.len() as u64) {
+        return Ok(());
+    }
+    let dir = path.parent().unwrap_or(out);
+    fs::create_dir_all(dir).map_err(failed(dir))?;
+    fs::write(&path, bytes).map_err(failed(&path))
+}
+
+/// `x001/x234/067`, and `.p/<width>` for a tile that is not full.
+fn tile_name(number: usize, width: usize) -> String {
+    let mut name = format!("{:03}", number % 1000);
+    let mut rest = number / 1000;
+    while rest > 0 {
+        name = format!("x{:03}/{name}", rest % 1000);
+        rest /= 1000;
+    }
+    if width < TILE_WIDTH { format!("{name}.p/{width}") } else { name }
+}
+
+/// The newest checkpoint: the head's, or, where heads are kept elsewhere, the published one.
+fn newest(log_dir: &Path) -> Result<Newest, ProveError> {
+    let no_head = || ProveError::NoHead { dir: log_dir.to_owned() };
+    let layout =
+        Layout::find(log_dir, None).map_err(failed(log_dir))?.into_iter().next().ok_or_else(no_head)?;
+    let head = Head::read(&layout.head).map_err(failed(&layout.head))?;
+    let note = match head.and_then(|head| head.checkpoint) {
+        Some(note) => note,
+        None => fs::read_to_string(layout.checkpoint()).map_err(|_| no_head())?,
+    };
+    let checkpoint = Checkpoint::parse(&note).map_err(|_| no_head())?;
+    Ok(Newest { layout, checkpoint, note })
+}
+
+struct Newest {
+    layout: Layout,
+    checkpoint: Checkpoint,
+    note: String,
+}
+
+impl Newest {
+    fn reaches(&self, wanted: u64, end: u64) -> Result<(), ProveError> {
+        let size = self.checkpoint.size;
+        if end <= size {
+            Ok(())
+        } else {
+            Err(ProveError::Beyond { dir: self.layout.dir.clone(), size, wanted })
+        }
+    }
+}
+
+fn leaves(layout: &Layout, size: u64) -> Result<Vec<[u8; 32]>, ProveError> {
+    let mut leaves = Vec::new();
+    for_each_line(layout, size, |line| {
+        leaves.push(*LeafHash::of(line).as_bytes());
+        Ok(())
+    })?;
+    Ok(leaves)
+}
+
+/// Shows the first `size` lines of a log.
+fn for_each_line(
+    layout: &Layout,
+    size: u64,
+    mut show: impl FnMut(&[u8]) -> Result<(), ProveError>,
+) -> Result<(), ProveError> {
+    let mut lines = Lines::new(layout.segments().map_err(failed(&layout.dir))?);
+    for seen in 0..size {
+        match lines.next() {
+            Some(line) => show(&line.map_err(failed(&layout.dir))?.bytes)?,
+            None => return Err(ProveError::Beyond { dir: layout.dir.clone(), size: seen, wanted: size }),
+        }
+    }
+    Ok(())
+}
+
+/// An index into what is in memory.
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ProveError {
+    move |source| ProveError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(count: usize) -> Vec<[u8; 32]> {
+        (0..count).map(|n| *LeafHash::of(&n.to_le_bytes()).as_bytes()).collect()
+    }
+
+    fn checkpoint(leaves: &[[u8; 32]]) -> Checkpoint {
+        let size = leaves.len() as u64;
+        Checkpoint { origin: "o".into(), size, root: root(leaves).into(), extensions: Vec::new() }
+    }
+
+    #[test]
+    fn every_record_of_every_small_tree_can_be_proved_and_nothing_else() {
+        for size in 1..40 {
+            let leaves = leaves(size);
+            let tree = checkpoint(&leaves);
+            for index in 0..size {
+                let path = inclusion(&leaves, index);
+                let check = |leaf: usize, index: usize, path: &[[u8; 32]]| {
+                    check_inclusion(leaves[leaf].into(), index as u64, tree.size, tree.root, path)
+                };
+                assert_eq!(check(index, index, &path), Ok(()), "{index} of {size}");
+                let other = (index + 1) % size;
+                assert_eq!(check(other, index, &path).is_ok(), other == index);
+                assert_eq!(check(index, other, &path).is_ok(), other == index);
+                assert!(check(index, size, &path).is_err());
+                assert!(check(index, index, &[path.as_slice(), &[[0; 32]]].concat()).is_err());
+                assert!(path.is_empty() || check(index, index, &path[1..]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_small_tree_continues_every_smaller_one_and_no_other() {
+        for size in 0..40 {
+            let new = checkpoint(&leaves(size));
+            for old_size in 0..=size {
+                let old = checkpoint(&leaves(old_size));
+                let path = consistency(&leaves(size), old_size);
+                assert_eq!(check_continuity(&old, &new, &path), Ok(()), "{old_size} to {size}");
+                let forged = Checkpoint { root: [1; 32].into(), ..old.clone() };
+                assert!(check_continuity(&forged, &new, &path).is_err(), "{old_size} to {size}");
+                let forged = Checkpoint { root: [1; 32].into(), ..new.clone() };
+                assert!(old_size == 0 || check_continuity(&old, &forged, &path).is_err());
+                assert!(check_continuity(&old, &new, &[path.as_slice(), &[[0; 32]]].concat()).is_err());
+                assert!(old_size == size || check_continuity(&new, &old, &path).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_are_named_as_c2sp_names_them() {
+        assert_eq!(tile_name(0, 256), "000");
+        assert_eq!(tile_name(1_234_067, 256), "x001/x234/067");
+        assert_eq!(tile_name(1_234_067, 8), "x001/x234/067.p/8");
+    }
+}
