@@ -8,9 +8,13 @@
 //! What is not kept: a float without a fraction within ±(2^53-1) reads back as an integer (`1.0` is `1`),
 //! and `-0.0` as `0`. This module knows nothing of records; it sets no limit on size or depth.
 
+mod check;
+
 use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
+
+pub use check::{NotCanonical, check};
 
 /// The largest integer that every JSON reader keeps exactly.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
@@ -319,6 +323,37 @@ mod tests {
         }
 
         #[test]
+        fn what_is_written_is_canonical_and_what_is_canonical_is_rewritten_alike(
+            value in any_value(),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3), 0..3),
+        ) {
+            let mut out = Vec::new();
+            write(&value, &mut out);
+            prop_assert_eq!(check(&out), Ok(()));
+            for (at, byte, how) in edits {
+                let at = at.index(out.len());
+                match how {
+                    0 => out[at] = byte,
+                    1 => out.insert(at, byte),
+                    _ => drop(out.remove(at)),
+                }
+                if out.is_empty() {
+                    out.push(byte);
+                }
+            }
+            if let Ok(parsed) = serde_json::from_slice::<Value>(&out) {
+                let mut again = Vec::new();
+                rewrite(&parsed, &mut again);
+                prop_assert!(check(&out).is_err() || again == out, "{}", String::from_utf8_lossy(&out));
+                let mut escaped = Vec::new();
+                write(&parsed, &mut escaped);
+                prop_assert!(check(&out).is_ok() || escaped != out, "{}", String::from_utf8_lossy(&out));
+            } else {
+                prop_assert!(check(&out).is_err(), "{}", String::from_utf8_lossy(&out));
+            }
+        }
+
+        #[test]
         fn strings_are_spelled_as_serde_json_spells_them(text in any::<String>()) {
             let mut out = Vec::new();
             write_string(&text, &mut out);
@@ -361,6 +396,43 @@ mod tests {
         assert_eq!(text(&json!(1e16)), r#"{"$float":"10000000000000000"}"#);
         assert_eq!(text(&json!(1e21)), "1e+21");
         assert_eq!(text(&json!(-0.0)), "0");
+    }
+
+    #[test]
+    fn other_spellings_are_not_canonical() {
+        for wrong in [
+            " 1",
+            "1 ",
+            "01",
+            "-0",
+            "1.0",
+            "1e2",
+            "1E+30",
+            "+1",
+            "10000000000000000",
+            "1e400",
+            ".5",
+            "nul",
+            "",
+            "{\"a\":1,}",
+            "{\"b\":1,\"a\":2}",
+            "{\"a\":1,\"a\":1}",
+            "{\"\\u0001\":1,\"\\u0000\":1}",
+            "[1,]",
+            "[",
+            "\"\\u0041\"",
+            "\"\\/\"",
+            "\"\\u001F\"",
+            "\"\\u000a\"",
+            "\"\n\"",
+            "\"a",
+            "{1:1}",
+            "\"\\u007f\"",
+        ] {
+            assert!(check(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(check(b"\"\xff\"").is_err());
+        assert!(check("[".repeat(200).as_bytes()).is_err());
     }
 
     #[test]

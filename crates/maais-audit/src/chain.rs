@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::canonical::write_string;
-use crate::leaf::LeafHash;
+use crate::leaf::{LeafHash, put_hex};
 use crate::tree::Tree;
 
 /// The longest line, without its newline.
@@ -165,7 +165,7 @@ fn put(out: &mut Vec<u8>, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
 }
 
 fn put_hash(out: &mut Vec<u8>, key: &str, leaf: LeafHash) {
-    put(out, key, |out| out.extend_from_slice(leaf.to_string().as_bytes()));
+    put(out, key, |out| put_hex(leaf.as_bytes(), out));
     out.push(b'"');
 }
 

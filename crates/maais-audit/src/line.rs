@@ -6,7 +6,6 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::canonical;
 use crate::chain::{Chain, LINE_BYTES_MAX, Mode, Place, time_text};
@@ -87,7 +86,7 @@ pub(crate) fn check(chain: &mut Chain, keys: &mut Keyring, line: &[u8], depth: D
         return Err(bad(BadKind::Wrong, why));
     }
     if depth == Depth::Whole {
-        check_canonical(line)?;
+        canonical::check(line).map_err(|error| bad(BadKind::Wrong, error.to_string()))?;
     }
     if kind == Kind::Key {
         keys.accept(line, time, chain).map_err(|why| bad(BadKind::Wrong, why))?;
@@ -108,7 +107,7 @@ fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp, 
         let why = format!("`_seq` is {seq} where {size} must follow: records are missing, added or moved");
         return Err(bad(kind, why));
     }
-    if fields.prev != chain.leaf().to_string() {
+    if fields.prev.parse() != Ok(chain.leaf()) {
         let why = "`_prev` is not the leaf hash of the record before it: one of the two was changed";
         return Err(bad(BadKind::Unlinked, why));
     }
@@ -123,17 +122,6 @@ fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp, 
         Ok(time) if chain.time(time) != time => wrong("`_time` is earlier than the record before it".into()),
         Ok(time) => Ok((mode, time, kind)),
         Err(_) => wrong(format!("`_time` is `{}`, which is no time", fields.time)),
-    }
-}
-
-fn check_canonical(line: &[u8]) -> Result<(), Bad> {
-    let value: Value = serde_json::from_slice(line)
-        .map_err(|error| bad(BadKind::Unreadable, format!("not a record: {error}")))?;
-    let mut rewritten = Vec::with_capacity(line.len());
-    canonical::rewrite(&value, &mut rewritten);
-    match rewritten == line {
-        true => Ok(()),
-        false => Err(bad(BadKind::Wrong, "not canonical JSON: keys doubled or out of order, or spaces")),
     }
 }
 

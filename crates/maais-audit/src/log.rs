@@ -70,7 +70,8 @@ pub struct Log {
     vault: Vault,
     epoch: Duration,
     state: Mutex<State>,
-    changed: Condvar,
+    /// Callers of a batch wait at one, those of the next at the other: nobody is woken in vain.
+    changed: [Condvar; 2],
     _lock: File,
 }
 
@@ -78,8 +79,9 @@ pub struct Log {
 struct State {
     /// After all records that were let in.
     chain: Chain,
-    /// Let in, not yet written.
+    /// Let in, not yet written; and the number of that batch.
     waiting: Batch,
+    batch: u64,
     /// Records that are on the disk, and the root over them.
     durable: (u64, RootHash),
     /// The number of the key in force, and since when it is.
@@ -120,10 +122,11 @@ impl Log {
                 since: scan.keys.since().unwrap_or(Timestamp::MAX),
                 chain: scan.chain,
                 waiting: Batch::new(),
+                batch: 0,
                 writer: Some(writer),
                 poisoned: None,
             }),
-            changed: Condvar::new(),
+            changed: [Condvar::new(), Condvar::new()],
             _lock: lock,
         };
         torn.map_or(Ok(()), |torn| log.record_gap(&torn)).map_err(|error| opening(&log.dir, error))?;
@@ -149,7 +152,8 @@ impl Log {
             state = self.hand_over(state, entry.time, until)?.0;
         }
         while state.waiting.is_full(ending.len() + sealed.len()) {
-            state = self.wait_or_write(state, until)?;
+            let batch = state.batch;
+            state = self.wait_or_write(state, batch, until)?;
         }
         let seat = state.let_in(&entry, &ending, &sealed)?;
         self.until_durable(state, seat, until).map(|(_, receipt)| receipt)
@@ -183,13 +187,16 @@ impl Log {
     fn wait_or_write<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
+        batch: u64,
         until: Instant,
     ) -> Result<MutexGuard<'a, State>, AppendError> {
         state.check()?;
         let Some(mut writer) = state.writer.take() else {
-            let waited = self.changed.wait_until(&mut state, until);
+            let waited = self.condvar(batch).wait_until(&mut state, until);
             return if waited.timed_out() { Err(self.timeout()) } else { Ok(state) };
         };
+        let number = state.batch;
+        state.batch += 1;
         let mut batch = std::mem::replace(&mut state.waiting, Batch::new());
         batch.tree = state.chain.tree().clone();
         let durable = (batch.tree.size(), batch.tree.root());
@@ -198,10 +205,15 @@ impl Log {
             Ok(()) => {
                 state.durable = durable;
                 state.writer = Some(writer);
+                // One of the next batch writes it.
+                self.condvar(number + 1).notify_one();
             }
-            Err(error) => state.poisoned = Some(error.to_string().into()),
+            Err(error) => {
+                state.poisoned = Some(error.to_string().into());
+                self.condvar(number + 1).notify_all();
+            }
         }
-        self.changed.notify_all();
+        self.condvar(number).notify_all();
         result.map(|()| state)
     }
 
@@ -209,11 +221,11 @@ impl Log {
     fn until_durable<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
-        Seat { index, leaf, time }: Seat,
+        Seat { index, leaf, time, batch }: Seat,
         until: Instant,
     ) -> Result<(MutexGuard<'a, State>, Receipt), AppendError> {
         while state.durable.0 <= index {
-            state = self.wait_or_write(state, until)?;
+            state = self.wait_or_write(state, batch, until)?;
         }
         let (size, root) = state.durable;
         Ok((state, Receipt { origin: self.origin.clone(), index, leaf, time, size, root }))
@@ -230,7 +242,10 @@ impl Log {
         let old = loop {
             match &state.writer {
                 Some(writer) if state.waiting.lines.is_empty() => break writer.key(),
-                _ => state = self.wait_or_write(state, until)?,
+                _ => {
+                    let batch = state.batch;
+                    state = self.wait_or_write(state, batch, until)?;
+                }
             }
         };
         let epoch = state.epoch + 1;
@@ -264,6 +279,11 @@ impl Log {
         }
     }
 
+    fn condvar(&self, batch: u64) -> &Condvar {
+        let [even, odd] = &self.changed;
+        if batch.is_multiple_of(2) { even } else { odd }
+    }
+
     fn timeout(&self) -> AppendError {
         AppendError::Timeout { deadline: self.deadline }
     }
@@ -283,6 +303,8 @@ struct Seat {
     index: u64,
     leaf: LeafHash,
     time: Timestamp,
+    /// The batch that it is written with.
+    batch: u64,
 }
 
 impl State {
@@ -299,7 +321,7 @@ impl State {
         let bytes = beginning.len() + ending.len();
         too_large(bytes, LINE_BYTES_MAX)?;
         let leaf = LeafHash::of_parts(&[&beginning, ending]);
-        let seat = Seat { index: self.chain.size(), leaf, time };
+        let seat = Seat { index: self.chain.size(), leaf, time, batch: self.batch };
         self.chain.accept(place, leaf);
         self.waiting.push(&[&beginning, ending], sealed);
         self.waiting.leaf = leaf;
