@@ -19,7 +19,7 @@ pub use check::{NotCanonical, check};
 /// The largest integer that every JSON reader keeps exactly.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
 
-/// Why bytes are not a value that [`write`] wrote.
+/// Why bytes are not a value that [`write()`] wrote.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Not JSON at all.
@@ -54,12 +54,12 @@ pub fn rewrite(value: &Value, out: &mut Vec<u8>) {
     write_with(value, Style::Verbatim, out);
 }
 
-/// Parses what [`write`] wrote, and undoes its escapes. A `{"$sealed":…}` stays as it is.
+/// Parses what [`write()`] wrote, and undoes its escapes. A `{"$sealed":…}` stays as it is.
 pub fn read(bytes: &[u8]) -> Result<Value, ReadError> {
     unescape(serde_json::from_slice(bytes)?, &mut |_| None)
 }
 
-/// Undoes the escapes of [`write`] in a parsed value; `unsealed` is asked for the value behind each
+/// Undoes the escapes of [`write()`] in a parsed value; `unsealed` is asked for the value behind each
 /// genuine `{"$sealed":"sha256:…"}`, which stays if it has none.
 pub fn unescape(value: Value, unsealed: &mut dyn FnMut(&str) -> Option<Value>) -> Result<Value, ReadError> {
     match value {

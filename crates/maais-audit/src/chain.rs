@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use sha2::{Digest, Sha256};
 
 use crate::canonical::write_string;
@@ -29,6 +30,8 @@ pub const SESSIONS_REMEMBERED: usize = 65_536;
 
 /// Tenants of one log. Beyond it a new tenant is refused.
 pub const TENANTS_MAX: usize = 100_000;
+
+const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
 
 /// When the caller got its answer. Stamped into each record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +159,12 @@ impl Chain {
 
 /// A time as records spell it: RFC 3339, UTC, nanoseconds.
 pub(crate) fn time_text(time: Timestamp) -> String {
-    format!("{time:.9}")
+    let mut text = String::with_capacity(40);
+    // Writing to a string does not fail; if it did, the empty text would be refused as a time.
+    match TIMES.print_timestamp(&time, &mut text) {
+        Ok(()) => text,
+        Err(_) => String::new(),
+    }
 }
 
 fn put(out: &mut Vec<u8>, key: &str, value: impl FnOnce(&mut Vec<u8>)) {

@@ -110,7 +110,9 @@ impl HeadFile {
         }
         let bytes = head.to_bytes()?;
         self.file.write_at(&bytes, self.next as u64)?;
-        self.written.splice(self.next..self.next + HEAD_BYTES, bytes);
+        for (place, byte) in self.written.iter_mut().skip(self.next).zip(bytes) {
+            *place = byte;
+        }
         self.next = HEAD_BYTES - self.next;
         Ok(())
     }

@@ -2,8 +2,11 @@
 //!
 //! A record is one line of canonical JSON. Each cites the leaf hash of the one before it in the log, in its
 //! tenant and in its session, so that no record can be changed, moved, added or left out unnoticed; the
-//! head, on a second path, remembers how far the log reached. [`Log::append`] returns when the record is on
-//! the disk, or with an error.
+//! head, on a second path, remembers how far the log reached, and is signed: a checkpoint of the Merkle tree
+//! over all records. [`Log::append`] returns when the record is on the disk, or with an error.
+//!
+//! [`verify`] tells integrity, completeness and anchoring apart; [`prove`] makes proofs that any
+//! transparency-log tool can check; [`read`] and [`tail`] believe what they read.
 //!
 //! Deliberately not here: what an action or a decision is (bodies are JSON to this crate), and any network.
 

@@ -19,9 +19,6 @@ use crate::note::{Checkpoint, NoteError, Vkey};
 use crate::segment::Lines;
 use crate::tree::{RootHash, Tree, node};
 
-/// Leaf hashes in order.
-type Hashes<'a> = &'a [[u8; 32]];
-
 /// The first line of a proof's text.
 const PROOF_V1: &str = "c2sp.org/tlog-proof@v1";
 
@@ -90,7 +87,7 @@ pub fn prove(log_dir: &Path, index: u64) -> Result<Proof, ProveError> {
     let newest = newest(log_dir)?;
     newest.reaches(index, index.saturating_add(1))?;
     let leaves = leaves(&newest.layout, newest.checkpoint.size)?;
-    Ok(Proof { index, path: inclusion(&leaves, to_usize(index)), checkpoint: newest.note })
+    Ok(Proof { index, path: Levels::new(leaves).inclusion(to_usize(index)), checkpoint: newest.note })
 }
 
 /// The hashes that show that the first `old` records of a log are the same in its newest checkpoint, which
@@ -99,7 +96,7 @@ pub fn prove_continuity(log_dir: &Path, old: u64) -> Result<(Vec<[u8; 32]>, Stri
     let newest = newest(log_dir)?;
     newest.reaches(old, old)?;
     let leaves = leaves(&newest.layout, newest.checkpoint.size)?;
-    Ok((consistency(&leaves, to_usize(old)), newest.note))
+    Ok((Levels::new(leaves).consistency(to_usize(old)), newest.note))
 }
 
 impl Proof {
@@ -198,39 +195,80 @@ fn skip_lone(at: u64, last: u64) -> (u64, u64) {
     (at >> levels, last >> levels)
 }
 
-/// The audit path of RFC 6962, 2.1.1, from the leaf up.
-fn inclusion(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
-    let Some((left, right)) = halves(leaves) else { return Vec::new() };
-    let (mut path, sibling) = match index.checked_sub(left.len()) {
-        None => (inclusion(left, index), right),
-        Some(index) => (inclusion(right, index), left),
-    };
-    path.push(root(sibling));
-    path
-}
+/// All perfect subtrees of a tree: proofs are looked up.
+pub(crate) struct Levels(Vec<Vec<[u8; 32]>>);
 
-/// The consistency proof of RFC 6962, 2.1.2, from the bottom up.
-fn consistency(leaves: &[[u8; 32]], old: usize) -> Vec<[u8; 32]> {
-    if old == 0 || old >= leaves.len() { Vec::new() } else { subproof(leaves, old, true) }
-}
-
-/// `is_known`: the old tree is a subtree whose root the verifier has.
-fn subproof(leaves: &[[u8; 32]], old: usize, is_known: bool) -> Vec<[u8; 32]> {
-    if old == leaves.len() {
-        return if is_known { Vec::new() } else { vec![root(leaves)] };
+impl Levels {
+    pub(crate) fn new(leaves: Vec<[u8; 32]>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(level) = levels.last().filter(|level| level.len() > 1) {
+            let (pairs, _) = level.as_chunks::<2>();
+            levels.push(pairs.iter().map(|[left, right]| node(left, right)).collect());
+        }
+        Self(levels)
     }
-    let Some((left, right)) = halves(leaves) else { return Vec::new() };
-    let (mut path, sibling) = match old.checked_sub(left.len()).filter(|rest| *rest > 0) {
-        None => (subproof(left, old, is_known), right),
-        Some(rest) => (subproof(right, rest, false), left),
-    };
-    path.push(root(sibling));
-    path
+
+    fn size(&self) -> usize {
+        self.0.first().map_or(0, Vec::len)
+    }
+
+    /// The audit path of RFC 6962, 2.1.1, from the leaf up.
+    pub(crate) fn inclusion(&self, index: usize) -> Vec<[u8; 32]> {
+        let (mut path, mut begin, mut end) = (Vec::new(), 0, self.size());
+        while end - begin > 1 {
+            let middle = middle(begin, end);
+            if index < middle {
+                path.push(self.root(middle, end));
+                end = middle;
+            } else {
+                path.push(self.root(begin, middle));
+                begin = middle;
+            }
+        }
+        path.reverse();
+        path
+    }
+
+    /// The consistency proof of RFC 6962, 2.1.2, from the bottom up.
+    fn consistency(&self, old: usize) -> Vec<[u8; 32]> {
+        if old == 0 || old >= self.size() {
+            return Vec::new();
+        }
+        let (mut path, mut begin, mut end) = (Vec::new(), 0, self.size());
+        while end != old {
+            let middle = middle(begin, end);
+            if old <= middle {
+                path.push(self.root(middle, end));
+                end = middle;
+            } else {
+                path.push(self.root(begin, middle));
+                begin = middle;
+            }
+        }
+        // Where the old tree is the left subtree, the verifier has its root.
+        if begin > 0 {
+            path.push(self.root(begin, end));
+        }
+        path.reverse();
+        path
+    }
+
+    /// The root over some leaves, as RFC 6962 splits them.
+    fn root(&self, begin: usize, end: usize) -> [u8; 32] {
+        let size = end - begin;
+        if !size.is_power_of_two() {
+            let middle = middle(begin, end);
+            return node(&self.root(begin, middle), &self.root(middle, end));
+        }
+        let level = size.ilog2();
+        let hash = self.0.get(level as usize).and_then(|level_| level_.get(begin >> level));
+        hash.copied().unwrap_or_default()
+    }
 }
 
-/// Split at the largest power of two below the length.
-fn halves(leaves: Hashes<'_>) -> Option<(Hashes<'_>, Hashes<'_>)> {
-    (leaves.len() > 1).then(|| leaves.split_at(leaves.len().next_power_of_two() / 2))
+/// The split at the largest power of two below the length.
+fn middle(begin: usize, end: usize) -> usize {
+    begin + (end - begin).next_power_of_two() / 2
 }
 
 fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
@@ -381,7 +419,7 @@ mod tests {
             let leaves = leaves(size);
             let tree = checkpoint(&leaves);
             for index in 0..size {
-                let path = inclusion(&leaves, index);
+                let path = Levels::new(leaves.clone()).inclusion(index);
                 let check = |leaf: usize, index: usize, path: &[[u8; 32]]| {
                     check_inclusion(leaves[leaf].into(), index as u64, tree.size, tree.root, path)
                 };
@@ -402,7 +440,7 @@ mod tests {
             let new = checkpoint(&leaves(size));
             for old_size in 0..=size {
                 let old = checkpoint(&leaves(old_size));
-                let path = consistency(&leaves(size), old_size);
+                let path = Levels::new(leaves(size)).consistency(old_size);
                 assert_eq!(check_continuity(&old, &new, &path), Ok(()), "{old_size} to {size}");
                 let forged = Checkpoint { root: [1; 32].into(), ..old.clone() };
                 assert!(check_continuity(&forged, &new, &path).is_err(), "{old_size} to {size}");

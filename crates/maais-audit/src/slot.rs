@@ -1,7 +1,9 @@
 //! Taking a slot: its lock, its name, its head, and what is in it, or the reason why not.
 //!
 //! A log that is shorter than its head, or changed in the middle, is refused: going on would bury the
-//! evidence. Only a line that a power cut tore, beyond the head, is cut off; the caller records the gap.
+//! evidence. Only what a power cut tore is cut off: it lies beyond the head and is no longer than one batch;
+//! the caller records the gap. So whoever damages the last batch after a power cut, before the next start,
+//! passes for the power cut.
 
 use std::fs::{File, TryLockError};
 use std::io;
