@@ -71,20 +71,28 @@ impl Keyring {
     /// Takes in the key record that follows the records of `chain`.
     pub(crate) fn accept(&mut self, line: &[u8], time: Timestamp, chain: &Chain) -> Result<(), String> {
         let (origin, tree) = (&**chain.origin(), chain.tree());
-        let record: KeyRecord =
-            serde_json::from_slice(line).map_err(|error| format!("no key record: {error}"))?;
-        let expected = self.keys.len() as u64;
-        if record.epoch != expected {
-            return Err(format!("its epoch is {} where {expected} must follow", record.epoch));
-        }
-        let new: Vkey = record.vkey.parse().map_err(|error: NoteError| error.to_string())?;
-        let signer = self.current().unwrap_or(&new);
-        let opened = Checkpoint::open(&record.checkpoint, signer).map_err(|error| error.to_string())?;
+        let (new, opened) = open(line, self.keys.len() as u64, self.current())?;
         if new.name() != origin || opened != handover(origin, tree, &new) {
             return Err("its checkpoint is not that of the records before it".to_owned());
         }
         self.keys.push(Epoch { index: tree.size(), time, key: new });
         Ok(())
+    }
+}
+
+/// The new key of a key record, and the checkpoint in it, which `before` signed (or the first key itself).
+pub(crate) fn open(line: &[u8], epoch: u64, before: Option<&Vkey>) -> Result<(Vkey, Checkpoint), String> {
+    let record: KeyRecord =
+        serde_json::from_slice(line).map_err(|error| format!("no key record: {error}"))?;
+    if record.epoch != epoch {
+        return Err(format!("its epoch is {} where {epoch} must follow", record.epoch));
+    }
+    let new: Vkey = record.vkey.parse().map_err(|error: NoteError| error.to_string())?;
+    let signer = before.unwrap_or(&new);
+    let opened = Checkpoint::open(&record.checkpoint, signer).map_err(|error| error.to_string())?;
+    match opened.extensions == [format!("key {new}")] {
+        true => Ok((new, opened)),
+        false => Err("its checkpoint hands over to another key".to_owned()),
     }
 }
 

@@ -13,6 +13,7 @@
 pub mod canonical;
 mod chain;
 mod entry;
+mod extract;
 mod growing;
 mod head;
 mod keys;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
 pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
+pub use extract::{ExtractError, ExtractReport, extract, verify_extract};
 pub use layout::SLOTS_MAX;
 pub use leaf::{LeafHash, NoLeafHash};
 pub use log::{Log, Options};

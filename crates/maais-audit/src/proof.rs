@@ -336,7 +336,7 @@ fn tile_name(number: usize, width: usize) -> String {
 }
 
 /// The newest checkpoint: the head's, or, where heads are kept elsewhere, the published one.
-fn newest(log_dir: &Path) -> Result<Newest, ProveError> {
+pub(crate) fn newest(log_dir: &Path) -> Result<Newest, ProveError> {
     let no_head = || ProveError::NoHead { dir: log_dir.to_owned() };
     let layout =
         Layout::find(log_dir, None).map_err(failed(log_dir))?.into_iter().next().ok_or_else(no_head)?;
@@ -349,10 +349,10 @@ fn newest(log_dir: &Path) -> Result<Newest, ProveError> {
     Ok(Newest { layout, checkpoint, note })
 }
 
-struct Newest {
-    layout: Layout,
-    checkpoint: Checkpoint,
-    note: String,
+pub(crate) struct Newest {
+    pub(crate) layout: Layout,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) note: String,
 }
 
 impl Newest {
@@ -366,7 +366,7 @@ impl Newest {
     }
 }
 
-fn leaves(layout: &Layout, size: u64) -> Result<Vec<[u8; 32]>, ProveError> {
+pub(crate) fn leaves(layout: &Layout, size: u64) -> Result<Vec<[u8; 32]>, ProveError> {
     let mut leaves = Vec::new();
     for_each_line(layout, size, |line| {
         leaves.push(*LeafHash::of(line).as_bytes());
@@ -376,7 +376,7 @@ fn leaves(layout: &Layout, size: u64) -> Result<Vec<[u8; 32]>, ProveError> {
 }
 
 /// Shows the first `size` lines of a log.
-fn for_each_line(
+pub(crate) fn for_each_line(
     layout: &Layout,
     size: u64,
     mut show: impl FnMut(&[u8]) -> Result<(), ProveError>,
