@@ -8,9 +8,9 @@
     reason = "a failure must stop the test"
 )]
 
-mod common;
+mod fixture;
 
-use common::{append, home, open, verified};
+use fixture::{append, home, open, verified};
 use maais_audit::{ExtractError, ExtractReport, extract, verify_extract};
 
 /// The extract of tenant `a`, by lines, and the log's first key.

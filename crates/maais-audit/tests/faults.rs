@@ -9,12 +9,12 @@
     reason = "a failure must stop the test"
 )]
 
-mod common;
+mod fixture;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{EIO, ENOSPC, Failing, Fault, append_sealed, home, verified};
+use fixture::{EIO, ENOSPC, Failing, Fault, append_sealed, home, verified};
 use maais_audit::storage::{Disk, File, Storage};
 use maais_audit::{AppendError, Log, Options, read, seal};
 use serde_json::json;
@@ -136,7 +136,7 @@ fn callers_behind_a_slow_disk_get_a_timeout_and_the_log_stays_whole() {
             .map(|n| {
                 scope.spawn({
                     let log = &log;
-                    move || common::append(log, n)
+                    move || fixture::append(log, n)
                 })
             })
             .collect();
@@ -144,7 +144,7 @@ fn callers_behind_a_slow_disk_get_a_timeout_and_the_log_stays_whole() {
     });
     assert!(results.iter().any(Result::is_ok) && results.iter().any(Result::is_err), "{results:?}");
     assert!(results.iter().all(|r| matches!(r, Ok(_) | Err(AppendError::Timeout { .. }))), "{results:?}");
-    common::append(&log, 9).unwrap();
+    fixture::append(&log, 9).unwrap();
     drop(log);
     assert!(verified(home.path()).is_ok());
     assert_eq!(read(home.path()).unwrap().count(), 6, "late records are there, and only unacknowledged");
@@ -153,13 +153,13 @@ fn callers_behind_a_slow_disk_get_a_timeout_and_the_log_stays_whole() {
 #[test]
 fn callers_from_many_threads_are_all_in_the_chain() {
     let home = home();
-    let log = common::open(home.path());
+    let log = fixture::open(home.path());
     let receipts: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..32)
             .map(|thread| {
                 let log = &log;
                 scope.spawn(move || {
-                    (0..25).map(|n| common::append(log, 32 * n + thread).unwrap()).collect::<Vec<_>>()
+                    (0..25).map(|n| fixture::append(log, 32 * n + thread).unwrap()).collect::<Vec<_>>()
                 })
             })
             .collect();

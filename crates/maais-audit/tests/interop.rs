@@ -8,11 +8,11 @@
     reason = "a failure must stop the test"
 )]
 
-mod common;
+mod fixture;
 
 use std::fs;
 
-use common::{append, home, lines, open, verified};
+use fixture::{append, home, lines, open, verified};
 use maais_audit::{Checkpoint, Proof, Vkey, export_tiles, prove, prove_continuity};
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::{Hash, Tile, check_record, check_tree, record_hash};
@@ -80,7 +80,7 @@ fn tlog_tiles_accepts_our_proofs() {
 #[test]
 fn exported_tiles_are_those_that_tlog_tiles_asks_for() {
     let (home, lines, _) = log(600);
-    let out = common::home();
+    let out = fixture::home();
     let checkpoint = export_tiles(&home.path().join("log/0"), out.path()).unwrap();
     assert_eq!(checkpoint.size, lines.len() as u64);
     for tile in Tile::new_tiles(8, 0, checkpoint.size) {

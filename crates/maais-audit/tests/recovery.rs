@@ -8,13 +8,13 @@
     reason = "a failure must stop the test"
 )]
 
-mod common;
+mod fixture;
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use common::{append, body, head, home, lines, log_of, open, segment, verified};
+use fixture::{append, body, head, home, lines, log_of, open, segment, verified};
 use maais_audit::{AppendError, Entry, Kind, Log, OpenError, Options, read, tail};
 use serde_json::{Value, json};
 
@@ -229,7 +229,7 @@ fn a_log_goes_on_over_many_segments() {
         let log = Log::open(home.path(), options).unwrap();
         for n in 0..60 {
             let sealed = maais_audit::seal::seal(&json!(n)).unwrap();
-            common::append_sealed(&log, n + round * 60, &[sealed]).unwrap();
+            fixture::append_sealed(&log, n + round * 60, &[sealed]).unwrap();
         }
     }
     let segments = fs::read_dir(home.path().join("log/0/seg")).unwrap().count();
@@ -305,7 +305,7 @@ fn a_sealed_value_is_not_in_the_log_and_can_be_had() {
     let log = open(home.path());
     let sealed = maais_audit::seal::seal(&json!({"password": "hunter2"})).unwrap();
     let digest = sealed.digest().to_owned();
-    common::append_sealed(&log, 1, &[sealed]).unwrap();
+    fixture::append_sealed(&log, 1, &[sealed]).unwrap();
     assert!(!String::from_utf8(lines(home.path()).concat()).unwrap().contains("hunter2"));
     let found = maais_audit::unseal(home.path(), &digest).unwrap();
     assert_eq!(found, maais_audit::Unsealed::Present(json!({"password": "hunter2"})));
@@ -324,7 +324,7 @@ fn child_that_appends_until_it_is_killed() {
             scope.spawn(move || {
                 for n in 0.. {
                     let sealed = maais_audit::seal::seal(&json!(n)).unwrap();
-                    let receipt = common::append_sealed(log, thread + 4 * n, &[sealed]).unwrap();
+                    let receipt = fixture::append_sealed(log, thread + 4 * n, &[sealed]).unwrap();
                     let mut out = std::io::stdout().lock();
                     writeln!(out, "acknowledged {} {}", receipt.index, receipt.leaf).unwrap();
                     out.flush().unwrap();

@@ -8,13 +8,13 @@
     reason = "a failure must stop the test"
 )]
 
-mod common;
+mod fixture;
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{append, head, home, lines, log_of, open, segment, verified};
+use fixture::{append, head, home, lines, log_of, open, segment, verified};
 use maais_audit::{Checkpoint, Kind, LeafHash, Log, OpenError, Options, VerifyOptions, Vkey, read, verify};
 use serde_json::Value;
 
@@ -68,8 +68,8 @@ fn a_head_that_another_key_signed_is_caught() {
 #[test]
 fn an_old_copy_of_log_and_head_is_caught_by_a_checkpoint_from_outside() {
     let home = log_of(3);
-    let backup = common::home();
-    common::copy(home.path(), backup.path());
+    let backup = fixture::home();
+    fixture::copy(home.path(), backup.path());
     append(&open(home.path()), 3).unwrap();
     let options = VerifyOptions { checkpoints: vec![checkpoint(home.path())], ..VerifyOptions::default() };
     assert!(verify(home.path(), &options).unwrap().logs[0].anchoring.holds());
@@ -80,8 +80,8 @@ fn an_old_copy_of_log_and_head_is_caught_by_a_checkpoint_from_outside() {
 #[test]
 fn a_forked_log_is_caught_by_a_checkpoint_from_outside() {
     let home = log_of(3);
-    let fork = common::home();
-    common::copy(home.path(), fork.path());
+    let fork = fixture::home();
+    fixture::copy(home.path(), fork.path());
     append(&open(home.path()), 3).unwrap();
     (4..9).for_each(|n| drop(append(&open(fork.path()), n).unwrap()));
     assert!(verified(fork.path()).is_ok());
@@ -176,7 +176,7 @@ fn who_steals_todays_key_cannot_rewrite_yesterday() {
 fn an_epoch_left_out_is_caught() {
     let home = home();
     let log = open(home.path());
-    log.append(common::entry(&common::body(0))).unwrap();
+    log.append(fixture::entry(&fixture::body(0))).unwrap();
     log.rotate_key(jiff::Timestamp::now()).unwrap();
     drop(log);
     let mut lines = lines(home.path());
@@ -189,7 +189,7 @@ fn an_epoch_left_out_is_caught() {
 fn nobody_but_the_log_writes_key_records() {
     let home = home();
     let log = open(home.path());
-    let body = common::body(0);
-    let entry = maais_audit::Entry { kind: Kind::Key, ..common::entry(&body) };
+    let body = fixture::body(0);
+    let entry = maais_audit::Entry { kind: Kind::Key, ..fixture::entry(&body) };
     assert!(matches!(log.append(entry), Err(maais_audit::AppendError::Malformed { .. })));
 }

@@ -8,12 +8,12 @@
     reason = "a failure must stop the test"
 )]
 
-mod common;
+mod fixture;
 
 use std::fs;
 use std::path::Path;
 
-use common::{head, home, lines, log_of, open, segment, verified};
+use fixture::{head, home, lines, log_of, open, segment, verified};
 use maais_audit::{Known, LeafHash, Log, LogReport, OpenError, Options, VerifyOptions, verify};
 use serde_json::Value;
 
@@ -153,9 +153,9 @@ fn an_attacker_who_recomputes_all_hashes_is_caught_by_the_head() {
 #[test]
 fn a_log_rolled_back_together_with_its_head_is_caught_only_by_who_remembers_a_receipt() {
     let home = log_of(3);
-    let backup = common::home();
-    common::copy(home.path(), backup.path());
-    let receipt = common::append(&open(home.path()), 3).unwrap();
+    let backup = fixture::home();
+    fixture::copy(home.path(), backup.path());
+    let receipt = fixture::append(&open(home.path()), 3).unwrap();
     let restored = backup.path();
     assert!(verified(restored).is_ok(), "nothing here remembers record 3");
     let known = Known { origin: receipt.origin.to_string(), index: receipt.index, leaf: receipt.leaf };
@@ -208,7 +208,7 @@ fn a_segment_under_a_wrong_name_is_caught() {
 fn a_record_is_canonical_and_its_hash_is_that_of_its_line() {
     let home = home();
     let log = open(home.path());
-    let receipt = common::append(&log, 1).unwrap();
+    let receipt = fixture::append(&log, 1).unwrap();
     let line = lines(home.path()).remove(1);
     let line = line.trim_ascii_end();
     assert_eq!(LeafHash::of(line), receipt.leaf);
