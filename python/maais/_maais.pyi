@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from inspect import Signature
 from os import PathLike
+from pathlib import Path
 from typing import Any, NoReturn, final
 
 from maais.models import ActionRequest, Decision
@@ -20,7 +21,7 @@ class Runtime:
     def reload(self) -> None: ...
     def health(self) -> dict[str, Any]: ...
     @property
-    def home(self) -> str: ...
+    def home(self) -> Path: ...
 
 @final
 class Guard:
