@@ -28,9 +28,9 @@ __all__ = ["guarded", "secure_tool"]
 
 
 @overload
-def secure_tool(agent_id: _F, goal: str = ..., **options: Any) -> _F: ...
-@overload
 def secure_tool(agent_id: str = ..., goal: str = ..., **options: Any) -> Callable[[_F], _F]: ...
+@overload
+def secure_tool(agent_id: _F, goal: str = ..., **options: Any) -> _F: ...
 def secure_tool(agent_id: Any = "default_agent", goal: str = "Execute tool", **options: Any) -> Any:
     """Put a function behind the reference monitor: it runs only when its call was allowed.
 
@@ -158,6 +158,10 @@ def _generator(guard: Guard) -> Callable[..., Any]:
         action_id, running = guard.start(args, kwargs)
         try:
             result = yield from running
+        except GeneratorExit:
+            # Who asked for the items wants no more of them: that is no failure of the tool.
+            guard.finish(action_id)
+            raise
         except BaseException as error:
             guard.finish(action_id, error)
             raise
@@ -171,12 +175,25 @@ def _async_generator(guard: Guard) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         action_id, running = guard.start(args, kwargs)
         try:
-            async for item in running:
-                yield item
+            item = await anext(running)
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await running.aclose()
+                    raise
+                except BaseException as thrown:  # noqa: BLE001 - handed on, as `yield from` would
+                    item = await running.athrow(thrown)
+                else:
+                    item = await running.asend(sent)
+        except StopAsyncIteration:
+            guard.finish(action_id)
+        except GeneratorExit:
+            guard.finish(action_id)
+            raise
         except BaseException as error:
             guard.finish(action_id, error)
             raise
-        guard.finish(action_id)
 
     return wrapper
 
