@@ -96,15 +96,16 @@ impl Node {
 pub struct Document {
     /// The tree.
     pub root: Node,
-    /// Mended escapes.
-    pub warnings: Vec<Diagnostic>,
+    /// What is wrong with it: duplicate keys and tags, which are errors, and mended escapes, which are
+    /// warnings. Whoever reads the tree adds what it finds, so that everything is told at once.
+    pub problems: Vec<Diagnostic>,
 }
 
 /// Reads one document.
 ///
 /// # Errors
-/// Everything that stops it from being one tree: syntax (the first error only, as nothing after it can
-/// be trusted) or all duplicate keys, tags and oversized parts.
+/// What stops it from being one tree: syntax (the first error only, as nothing after it can be trusted) or
+/// size. What is wrong with a tree that could be read is in [`Document::problems`].
 pub fn parse(source: &Source) -> Result<Document, Diagnostics> {
     if source.text.len() > BYTES_MAX {
         let message =
@@ -119,10 +120,9 @@ pub fn parse(source: &Source) -> Result<Document, Diagnostics> {
         all.push(*first);
         Diagnostics(all)
     })?;
-    if !builder.problems.is_empty() {
-        return Err(Diagnostics(builder.problems));
-    }
-    Ok(Document { root, warnings: repaired.warnings })
+    let mut problems = builder.problems;
+    problems.extend(repaired.warnings);
+    Ok(Document { root, problems })
 }
 
 fn error(
@@ -359,7 +359,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Document, Diagnostics> {
-        parse(&Source::new("t.yaml", text))
+        let document = parse(&Source::new("t.yaml", text))?;
+        let problems = Diagnostics(document.problems.clone());
+        if problems.has_errors() { Err(problems) } else { Ok(document) }
     }
 
     #[test]
@@ -412,7 +414,7 @@ mod tests {
     fn an_escape_that_yaml_lacks_is_taken_as_written_and_warned_of() {
         let document = read("a: 1\np: \"x\\.y\\bz\\\\d\" # c\nq: 2\n").unwrap();
         assert_eq!(document.root.to_json()["p"], "x\\.y\\bz\\d");
-        let warning = &document.warnings[0];
+        let warning = &document.problems[0];
         assert_eq!(warning.place(), "t.yaml:2:4");
         assert_eq!(warning.underlined(), "\"x\\.y\\bz\\\\d\"");
         assert!(warning.help.as_ref().unwrap().contains("'x\\.y\\bz\\d'"), "{warning:?}");

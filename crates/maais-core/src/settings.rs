@@ -151,7 +151,7 @@ pub fn parse(source: &Source) -> Result<Loaded, Diagnostics> {
     {
         read(&mut reader, &fields, &mut settings);
     }
-    let mut problems = document.warnings;
+    let mut problems = document.problems;
     problems.extend(reader.into_problems());
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Diagnostics(problems));

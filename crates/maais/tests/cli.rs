@@ -172,7 +172,7 @@ fn a_reader_that_goes_away_causes_no_panic_and_no_zero() {
 #[test]
 fn every_mistake_in_policies_is_shown_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "policies:\n  - id: a\n    applies_to: [tool_cal]\n    condition: {tarrget: x}\n    decision: DENNY\n    reason: r\n";
+    let text = "policies:\n  - id: a\n    applies_to: [tool_cal]\n    condition: {tarrget: x}\n    decision: DENNY\n    reason: r\n    reason: s\n";
     std::fs::write(folder.path().join("p.yaml"), text).unwrap();
     let output = maais(folder.path(), &["policy", "check", "p.yaml"], "");
     assert_eq!(code(&output), 2);
@@ -183,10 +183,12 @@ fn every_mistake_in_policies_is_shown_at_once() {
         "did you mean `target`?",
         "p.yaml:5:15",
         "did you mean `DENY`?",
+        "p.yaml:7:5",
+        "the key `reason` is there twice",
     ] {
         assert!(err(&output).contains(expected), "{expected} is not in\n{}", err(&output));
     }
-    assert!(out(&output).contains("3 errors"), "{}", out(&output));
+    assert!(out(&output).contains("4 errors"), "{}", out(&output));
 }
 
 #[test]

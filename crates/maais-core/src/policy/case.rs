@@ -75,7 +75,8 @@ pub fn run(policies: &PolicySet, source: &Source) -> Result<Vec<CaseResult>, Dia
     let mut reader = Reader::new(source);
     let mut results = Vec::new();
     file(&mut reader, policies, &document.root, &mut results);
-    let problems = reader.into_problems();
+    let mut problems = document.problems;
+    problems.extend(reader.into_problems());
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Diagnostics(problems));
     }

@@ -49,7 +49,7 @@ pub(super) fn parse(source: &Source) -> Parsed {
     let mut reader = Reader::new(source);
     let mut ids = Vec::new();
     let policies = file(&mut reader, &document.root, &mut ids).unwrap_or_default();
-    let mut problems = document.warnings;
+    let mut problems = document.problems;
     problems.extend(reader.into_problems());
     Parsed { policies, ids, problems }
 }
