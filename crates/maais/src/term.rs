@@ -68,6 +68,28 @@ pub(crate) fn printable(text: &str, max: usize) -> String {
     shown
 }
 
+/// Columns that running text may take.
+const TEXT_WIDTH: usize = 110;
+
+/// Text that may be long, broken at spaces; lines after the first begin with that many spaces.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut column = indent;
+    for word in text.split(' ') {
+        let width = word.chars().count() + 1;
+        if column + width > TEXT_WIDTH && column > indent {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if !lines.is_empty() {
+            lines.push(' ');
+        }
+        lines.push_str(word);
+        column += width;
+    }
+    lines
+}
+
 /// A table without borders.
 pub(crate) fn table(header: &[&str]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Done, print_json, verdict};
 use crate::cli::Audit;
-use crate::term::{BAD, DIM, GOOD, HEAD, WARN, paint, printable, say, say_raw};
+use crate::term::{BAD, DIM, GOOD, HEAD, WARN, paint, printable, say, say_raw, wrapped};
 
 /// How often `tail --follow` looks again.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
@@ -60,7 +60,11 @@ pub(crate) fn print_log(log: &LogReport) {
             Verdict::Fails(_) => (BAD, "FAILS"),
             Verdict::Unknown(_) => (WARN, "unknown"),
         };
-        say!("  {name:<13} {}  {}", paint(style, format!("{word:<7}")), printable(verdict.why(), 600));
+        say!(
+            "  {name:<13} {}  {}",
+            paint(style, format!("{word:<7}")),
+            wrapped(&printable(verdict.why(), 600), 25)
+        );
     }
     if let Some(fault) = &log.fault {
         let place = format!("{}:{}", fault.segment.display(), fault.line);
@@ -72,7 +76,7 @@ pub(crate) fn print_log(log: &LogReport) {
         );
     }
     for note in &log.notes {
-        say!("  {}", paint(DIM, printable(note, 600)));
+        say!("  {}", paint(DIM, wrapped(&printable(note, 600), 2)));
     }
 }
 
