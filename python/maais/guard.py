@@ -18,7 +18,7 @@ from maais.models import ActionType
 from maais.runtime import get_runtime
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
     Denial = Callable[[Any], BaseException]
 
@@ -61,11 +61,13 @@ def guarded(
     runtime: Runtime | None = None,
     session_id: str | None = None,
     framework: str | None = None,
+    opaque: Sequence[str] = (),
     denial: Denial = SecurityViolationError,
 ) -> Any:
     """Return a function that does what `function` does, when that is allowed.
 
     `target` is what policies call it (by default its name), `action_type` which kind of action a call is.
+    `opaque` names parameters that a framework fills and no agent can: of those only the type is judged.
     Without `runtime` the engine of this process is used and, if need be, opened.
     """
     if not callable(function):
@@ -83,6 +85,7 @@ def guarded(
         bound_object=_is_method(function, signature),
         session_id=session_id,
         framework=framework,
+        opaque=list(opaque),
     )
     wrapper = _kind(function)(guard)
     _dress(wrapper, function, signature)

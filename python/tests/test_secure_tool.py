@@ -123,17 +123,28 @@ def test_collected_arguments_are_judged_too(log: Log, ran: list[Any]) -> None:
         return (first, rest, named)
 
     assert collect(1, 2, [3], what="x") == (1, (2, [3]), {"what": "x"})
-    assert parameters(log) == {"first": 1, "rest": [2, [3]], "named": {"what": "x"}}
+    assert parameters(log) == {"first": 1, "rest": [2, [3]], "what": "x"}
 
 
 def test_collected_names_reach_the_policies(ran: list[Any]) -> None:
     @secure_tool(agent_id="a")
-    def collect(what: str, **named: Any) -> None:
-        ran.append(what)
+    def collect(**named: Any) -> None:
+        ran.append(named)
 
     with pytest.raises(SecurityViolationError):
         collect(what="evil")
     assert ran == []
+
+
+def test_two_arguments_under_one_name_are_denied(log: Log, ran: list[Any]) -> None:
+    @secure_tool(agent_id="a")
+    def collect(what: str, /, **named: Any) -> None:
+        ran.append(named)
+
+    with pytest.raises(SecurityViolationError, match="same name"):
+        collect("evil", what="good")
+    assert ran == []
+    assert len(log("decision")) == 1
 
 
 def test_a_parameter_named_like_one_of_the_wrapper_s_is_no_problem() -> None:

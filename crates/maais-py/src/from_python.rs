@@ -9,13 +9,43 @@ use maais_core::json::{DEPTH_MAX, VALUES_MAX};
 use maais_core::request::{ActionRequest, Draft, RequestError, parse_action_type};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+    PyType,
 };
 use serde_json::{Map, Number, Value};
 
 /// Bytes of text and binary data in one value; what is longer is over the limit of a request anyhow.
 const BYTES_MAX: usize = 1 << 20;
+
+/// A class of the standard library, looked up once: what replaces its name later is not asked.
+struct Class {
+    module: &'static str,
+    name: &'static str,
+    found: PyOnceLock<Py<PyType>>,
+}
+
+impl Class {
+    const fn new(module: &'static str, name: &'static str) -> Self {
+        Self { module, name, found: PyOnceLock::new() }
+    }
+
+    /// Whether the value is one of its objects.
+    fn has(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        value.is_instance(self.found.import(value.py(), self.module, self.name)?)
+    }
+}
+
+static ENUM: Class = Class::new("enum", "Enum");
+static PLAIN_TEXT: [Class; 4] = [
+    Class::new("pathlib", "PurePath"),
+    Class::new("uuid", "UUID"),
+    Class::new("decimal", "Decimal"),
+    Class::new("ipaddress", "_IPAddressBase"),
+];
+static TIMES: [Class; 3] =
+    [Class::new("datetime", "datetime"), Class::new("datetime", "date"), Class::new("datetime", "time")];
 
 /// Why a value cannot be part of a request.
 #[derive(Debug)]
@@ -172,25 +202,16 @@ impl Reader {
     /// Anything else: its fields or its text where these are plain, else its type's name.
     fn object(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unreadable> {
         let py = value.py();
-        let of = |module: &str, name: &str| -> PyResult<bool> {
-            value.is_instance(&py.import(module)?.getattr(name)?)
-        };
-        if of("enum", "Enum")? {
+        if ENUM.has(value)? {
             return self.value(&value.getattr(intern!(py, "value"))?, depth + 1);
         }
-        let plain = [
-            ("pathlib", "PurePath"),
-            ("uuid", "UUID"),
-            ("decimal", "Decimal"),
-            ("ipaddress", "_IPAddressBase"),
-        ];
-        for (module, name) in plain {
-            if of(module, name)? {
+        for class in &PLAIN_TEXT {
+            if class.has(value)? {
                 return self.text(&value.str()?).map(Value::String);
             }
         }
-        for name in ["datetime", "date", "time"] {
-            if of("datetime", name)? {
+        for class in &TIMES {
+            if class.has(value)? {
                 let text = value.call_method0(intern!(py, "isoformat"))?;
                 return self.value(&text, depth + 1);
             }
@@ -198,10 +219,15 @@ impl Reader {
         if let Some(fields) = fields(value)? {
             return self.map(&fields, depth).map(Value::Object);
         }
-        let kind = value.get_type();
-        let name = format!("{}.{}", kind.module()?.to_string_lossy(), kind.qualname()?.to_string_lossy());
-        Ok(Value::Object(Map::from_iter([("$python".to_owned(), Value::String(name))])))
+        opaque(value)
     }
+}
+
+/// A value that is known by its type's name only.
+pub(crate) fn opaque(value: &Bound<'_, PyAny>) -> Result<Value, Unreadable> {
+    let kind = value.get_type();
+    let name = format!("{}.{}", kind.module()?.to_string_lossy(), kind.qualname()?.to_string_lossy());
+    Ok(Value::Object(Map::from_iter([("$python".to_owned(), Value::String(name))])))
 }
 
 /// The fields of a dataclass or a pydantic model.

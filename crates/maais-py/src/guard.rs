@@ -10,13 +10,13 @@ use maais_core::attempt::Attempt;
 use maais_core::request::{ActionRequest, ActionType, Draft, RequestError, parse_action_type};
 use maais_runtime::Outcome;
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyList, PySet, PyTuple};
 use serde_json::{Map, Value};
 
-use crate::from_python::{Reader, malformed};
+use crate::from_python::{Reader, Unreadable, malformed, opaque};
 use crate::handle::{Handle, Runtime};
+use crate::parameters::Parameters;
 use crate::to_python;
 
 /// Containers within one another that are copied; what is deeper cannot be part of a request.
@@ -27,7 +27,7 @@ const COPY_DEPTH_MAX: usize = 80;
 pub(crate) struct Guard {
     handle: Arc<Handle>,
     function: Py<PyAny>,
-    signature: Py<PyAny>,
+    parameters: Parameters,
     /// The first parameter is the object that the method belongs to.
     bound_object: bool,
     agent_id: String,
@@ -36,6 +36,8 @@ pub(crate) struct Guard {
     target: String,
     session_id: Option<String>,
     framework: Option<String>,
+    /// Parameters that the framework fills, not the agent: known by their type's name only.
+    opaque: Vec<String>,
     denial: Py<PyAny>,
 }
 
@@ -50,7 +52,7 @@ struct Approved<'py> {
 impl Guard {
     /// `denial` is the exception class that is raised with the decision when a call is refused.
     #[new]
-    #[pyo3(signature = (runtime, function, signature, *, agent_id, goal, action_type, target, denial, bound_object=false, session_id=None, framework=None))]
+    #[pyo3(signature = (runtime, function, signature, *, agent_id, goal, action_type, target, denial, bound_object=false, session_id=None, framework=None, opaque=Vec::new()))]
     #[expect(
         clippy::too_many_arguments,
         reason = "named in Python; a builder would be one more object to reach into"
@@ -58,7 +60,7 @@ impl Guard {
     fn new(
         runtime: &Bound<'_, Runtime>,
         function: Py<PyAny>,
-        signature: Py<PyAny>,
+        signature: &Bound<'_, PyAny>,
         agent_id: String,
         goal: String,
         action_type: &str,
@@ -67,6 +69,7 @@ impl Guard {
         bound_object: bool,
         session_id: Option<String>,
         framework: Option<String>,
+        opaque: Vec<String>,
     ) -> PyResult<Self> {
         if agent_id.trim().is_empty() || target.trim().is_empty() {
             return Err(PyValueError::new_err(
@@ -79,7 +82,7 @@ impl Guard {
         Ok(Self {
             handle,
             function,
-            signature,
+            parameters: Parameters::read(signature)?,
             bound_object,
             agent_id,
             goal,
@@ -87,6 +90,7 @@ impl Guard {
             target,
             session_id,
             framework,
+            opaque,
             denial,
         })
     }
@@ -101,8 +105,15 @@ impl Guard {
         let py = args.py();
         let approved = self.approve(args, kwargs)?;
         let result = self.function.bind(py).call(&approved.args, Some(&approved.kwargs));
-        self.tell(py, &approved.action_id, result.as_ref().err())?;
-        result
+        let told = self.tell(py, &approved.action_id, result.as_ref().err());
+        match (told, result) {
+            (Ok(()), result) => result,
+            (Err(unrecorded), Ok(_)) => Err(unrecorded),
+            (Err(unrecorded), Err(error)) => {
+                unrecorded.set_cause(py, Some(error));
+                Err(unrecorded)
+            }
+        }
     }
 
     /// Decides the call and begins it: for coroutines and generators, which run later. The outcome is told
@@ -146,40 +157,65 @@ impl Guard {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Approved<'py>> {
         let py = args.py();
-        let bound = self.signature.bind(py).call_method("bind", args, kwargs)?;
-        let arguments =
-            bound.getattr(intern!(py, "arguments"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
-        let skip = usize::from(self.bound_object);
-        for (name, value) in arguments.iter().skip(skip) {
-            arguments.set_item(name, copied(&value, 0)?)?;
-        }
         let action_id = uuid::Uuid::now_v7().to_string();
         // What is handed over is fixed before it is decided on; defaults are the function's own objects.
-        let args = bound.getattr(intern!(py, "args"))?.cast_into::<PyTuple>().map_err(PyErr::from)?;
-        let kwargs = bound.getattr(intern!(py, "kwargs"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
-        bound.call_method0(intern!(py, "apply_defaults"))?;
-        let arguments =
-            bound.getattr(intern!(py, "arguments"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
-        let attempt = self.attempt(&arguments, skip, &action_id);
+        let (fixed, attempt) = match self.fixed(args, kwargs) {
+            Ok((args, kwargs)) => {
+                let attempt = self.attempt(&args, &kwargs, &action_id)?;
+                (Some((args, kwargs)), attempt)
+            }
+            Err(unreadable) => (None, self.malformed(unreadable.into_request_error(py))),
+        };
         let decision = self.handle.intercept(py, attempt)?;
-        if decision.allow() {
-            return Ok(Approved { action_id, args, kwargs });
+        match fixed {
+            Some((args, kwargs)) if decision.allow() => Ok(Approved { action_id, args, kwargs }),
+            _ => {
+                let exception = self.denial.bind(py).call1((to_python::decision(py, &decision)?,))?;
+                Err(PyErr::from_value(exception))
+            }
         }
-        let exception = self.denial.bind(py).call1((to_python::decision(py, &decision)?,))?;
-        Err(PyErr::from_value(exception))
     }
 
-    fn attempt(&self, arguments: &Bound<'_, PyDict>, skip: usize, action_id: &str) -> Attempt {
+    /// The arguments as nobody else holds them, but for the object that a method belongs to.
+    fn fixed<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> Result<(Bound<'py, PyTuple>, Bound<'py, PyDict>), Unreadable> {
+        let own = usize::from(self.bound_object);
+        let positional: Vec<Bound<'py, PyAny>> = args
+            .iter()
+            .enumerate()
+            .map(|(place, value)| if place < own { Ok(value) } else { copied(&value, 0) })
+            .collect::<Result<_, _>>()?;
+        let named = PyDict::new(args.py());
+        for (name, value) in kwargs.into_iter().flatten() {
+            let own = name.extract::<String>().is_ok_and(|name| self.opaque.contains(&name));
+            named.set_item(name, if own { value } else { copied(&value, 0)? })?;
+        }
+        Ok((PyTuple::new(args.py(), positional)?, named))
+    }
+
+    /// What is decided on. A call that the callable would not take is none: it raises.
+    fn attempt(
+        &self,
+        args: &Bound<'_, PyTuple>,
+        kwargs: &Bound<'_, PyDict>,
+        action_id: &str,
+    ) -> PyResult<Attempt> {
         let mut reader = Reader::default();
         let mut parameters = Map::new();
-        let mut error = None;
-        for (name, value) in arguments.iter().skip(skip) {
-            match (name.extract::<String>(), reader.value(&value, 1)) {
-                (Ok(name), Ok(value)) => drop(parameters.insert(name, value)),
-                (_, Err(unreadable)) => error = Some(unreadable.into_request_error(arguments.py())),
-                (Err(_), _) => {
-                    error = Some(RequestError::Unrepresentable("a parameter has no name".to_owned()))
-                }
+        let bound = self.parameters.bind(args, kwargs)?;
+        for (name, value) in bound.into_iter().skip(usize::from(self.bound_object)) {
+            let name = name.to_string_lossy().into_owned();
+            let read = if self.opaque.contains(&name) { opaque(&value) } else { reader.value(&value, 1) };
+            let read = match read {
+                Ok(read) => read,
+                Err(unreadable) => return Ok(self.malformed(unreadable.into_request_error(args.py()))),
+            };
+            if parameters.insert(name, read).is_some() {
+                let what = "two parameters of the same name".to_owned();
+                return Ok(self.malformed(RequestError::Unrepresentable(what)));
             }
         }
         let mut context = Map::new();
@@ -188,22 +224,21 @@ impl Guard {
                 context.insert(name.into(), Value::String(value.clone()));
             }
         }
-        let request = error.map_or(Ok(()), Err).and_then(|()| {
-            ActionRequest::new(Draft {
-                agent_id: self.agent_id.clone(),
-                action_type: self.action_type,
-                target: self.target.clone(),
-                parameters,
-                declared_goal: self.goal.clone(),
-                action_id: action_id.to_owned(),
-                timestamp: jiff::Timestamp::now(),
-                context,
-            })
+        let request = ActionRequest::new(Draft {
+            agent_id: self.agent_id.clone(),
+            action_type: self.action_type,
+            target: self.target.clone(),
+            parameters,
+            declared_goal: self.goal.clone(),
+            action_id: action_id.to_owned(),
+            timestamp: jiff::Timestamp::now(),
+            context,
         });
-        request.map_or_else(
-            |error| malformed(error, &self.agent_id, self.action_type.as_str(), &self.target).into(),
-            Attempt::from,
-        )
+        Ok(request.map_or_else(|error| self.malformed(error), Attempt::from))
+    }
+
+    fn malformed(&self, error: RequestError) -> Attempt {
+        malformed(error, &self.agent_id, self.action_type.as_str(), &self.target).into()
     }
 
     /// The outcome as a second record. A log that refuses it is told by raising: the caller must not go on
@@ -217,10 +252,10 @@ impl Guard {
 }
 
 /// Plain containers as new ones, all the way down; everything else as it is.
-fn copied<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+fn copied<'py>(value: &Bound<'py, PyAny>, depth: usize) -> Result<Bound<'py, PyAny>, Unreadable> {
     let py = value.py();
     if depth > COPY_DEPTH_MAX {
-        return Err(PyValueError::new_err("an argument is nested too deeply, or within itself"));
+        return Err(Unreadable::Limit("nested too deeply, or within itself".to_owned()));
     }
     if let Ok(map) = value.cast_exact::<PyDict>() {
         let copy = PyDict::new(py);
@@ -238,14 +273,14 @@ fn copied<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Bound<'py, P
     }
     if let Ok(tuple) = value.cast_exact::<PyTuple>() {
         let items: Vec<Bound<'py, PyAny>> =
-            tuple.iter().map(|item| copied(&item, depth + 1)).collect::<PyResult<_>>()?;
+            tuple.iter().map(|item| copied(&item, depth + 1)).collect::<Result<_, _>>()?;
         return Ok(PyTuple::new(py, items)?.into_any());
     }
     if value.is_exact_instance_of::<PySet>() {
-        return py.get_type::<PySet>().call1((value,));
+        return Ok(py.get_type::<PySet>().call1((value,))?);
     }
     if value.is_exact_instance_of::<PyByteArray>() {
-        return py.get_type::<PyByteArray>().call1((value,));
+        return Ok(py.get_type::<PyByteArray>().call1((value,))?);
     }
     Ok(value.clone())
 }

@@ -107,9 +107,11 @@ impl Runtime {
         policies: Option<Vec<PathBuf>>,
     ) -> PyResult<Self> {
         let defaults = Config::default();
+        // The process may change its folder; the log and the settings stay where they are.
+        let here = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let config = Config {
-            home: home.unwrap_or(defaults.home.clone()),
-            settings: config.or(defaults.settings.clone()),
+            home: here(home.unwrap_or(defaults.home.clone())),
+            settings: config.or(defaults.settings.clone()).map(here),
             policies: policies.unwrap_or_default(),
             ..defaults
         };

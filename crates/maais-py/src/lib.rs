@@ -6,6 +6,7 @@
 mod from_python;
 mod guard;
 mod handle;
+mod parameters;
 mod to_python;
 
 use pyo3::prelude::*;

@@ -8,6 +8,7 @@ the model reads why and can go on.
 from __future__ import annotations
 
 import inspect
+import typing
 from typing import TYPE_CHECKING, Any
 
 from maais.errors import SecurityViolationError
@@ -17,7 +18,8 @@ from maais.models import ActionRequest, ActionType, Decision
 from maais.runtime import get_runtime
 
 try:
-    from langchain_core.tools import BaseTool, StructuredTool, ToolException
+    from langchain_core.runnables import RunnableConfig
+    from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, ToolException
 except ImportError as error:  # pragma: no cover - depends on the environment
     _missing: ImportError | None = error
 else:
@@ -69,8 +71,8 @@ def wrap_langchain_tool(
         name=tool.name,
         description=tool.description,
         args_schema=tool.args_schema or tool.get_input_schema(),
-        func=guarded(function, **options) if function is not None else None,
-        coroutine=guarded(coroutine, **options) if coroutine is not None else None,
+        func=_guarded(function, options) if function is not None else None,
+        coroutine=_guarded(coroutine, options) if coroutine is not None else None,
         return_direct=tool.return_direct,
         response_format=tool.response_format,
         handle_tool_error=_explain,
@@ -197,6 +199,36 @@ def _tool_denial() -> type[SecurityViolationError]:
         """The call of this tool was not allowed."""
 
     return ToolRefusedError
+
+
+def _guarded(function: Any, options: dict[str, Any]) -> Any:
+    return guarded(function, **{"opaque": _injected(function), **options})
+
+
+def _injected(function: Any) -> list[str]:
+    """The parameters that the framework fills: the graph's state, its runtime, the run's settings."""
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return []
+    return [name for name, hint in hints.items() if name != "return" and _is_injected(hint)]
+
+
+def _is_injected(hint: Any) -> bool:
+    if typing.get_origin(hint) is typing.Annotated:
+        marks = hint.__metadata__
+        return any(isinstance(mark, InjectedToolArg) or _is_class(mark, InjectedToolArg) for mark in marks)
+    if hint == RunnableConfig or hint == RunnableConfig | None:
+        return True
+    try:
+        from langgraph.prebuilt import ToolRuntime  # noqa: PLC0415 - LangChain alone has none
+    except ImportError:
+        return False
+    return _is_class(typing.get_origin(hint) or hint, ToolRuntime)
+
+
+def _is_class(value: Any, base: type) -> bool:
+    return isinstance(value, type) and issubclass(value, base)
 
 
 def _by_kind(function: Callable[..., Any]) -> dict[str, Any]:
