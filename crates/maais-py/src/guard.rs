@@ -52,7 +52,7 @@ struct Approved<'py> {
 impl Guard {
     /// `denial` is the exception class that is raised with the decision when a call is refused.
     #[new]
-    #[pyo3(signature = (runtime, function, signature, *, agent_id, goal, action_type, target, denial, bound_object=false, session_id=None, framework=None, opaque=Vec::new()))]
+    #[pyo3(signature = (runtime, function, signature, *, agent_id, goal, action_type, target, denial, bound_object=false, session_id=None, framework=None, opaque=None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "named in Python; a builder would be one more object to reach into"
@@ -69,7 +69,7 @@ impl Guard {
         bound_object: bool,
         session_id: Option<String>,
         framework: Option<String>,
-        opaque: Vec<String>,
+        opaque: Option<Vec<String>>,
     ) -> PyResult<Self> {
         if agent_id.trim().is_empty() || target.trim().is_empty() {
             return Err(PyValueError::new_err(
@@ -90,7 +90,7 @@ impl Guard {
             target,
             session_id,
             framework,
-            opaque,
+            opaque: opaque.unwrap_or_default(),
             denial,
         })
     }
