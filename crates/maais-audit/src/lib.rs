@@ -5,8 +5,8 @@
 //! head, on a second path, remembers how far the log reached, and is signed: a checkpoint of the Merkle tree
 //! over all records. [`Log::append`] returns when the record is on the disk, or with an error.
 //!
-//! [`verify`] tells integrity, completeness and anchoring apart; [`prove`] makes proofs that any
-//! transparency-log tool can check; [`read`] and [`tail`] believe what they read.
+//! [`verify()`] tells integrity, completeness and anchoring apart; [`prove`] makes proofs that any
+//! transparency-log tool can check; [`read()`] and [`tail`] believe what they read.
 //!
 //! Deliberately not here: what an action or a decision is (bodies are JSON to this crate), and any network.
 

@@ -109,10 +109,12 @@ impl Runtime {
         let defaults = Config::default();
         // The process may change its folder; the log and the settings stay where they are.
         let here = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        // What is not there is the name of a pack.
+        let policy = |path: PathBuf| if path.exists() { here(path) } else { path };
         let config = Config {
             home: here(home.unwrap_or(defaults.home.clone())),
             settings: config.or(defaults.settings.clone()).map(here),
-            policies: policies.unwrap_or_default(),
+            policies: policies.unwrap_or_default().into_iter().map(policy).collect(),
             ..defaults
         };
         let handle = py.detach(|| Handle::open(config)).map_err(|error| raised(py, &error))?;
