@@ -155,6 +155,8 @@ pub struct Finding {
     pub ids: Vec<String>,
     /// A policy waived it for what it matched: it is recorded, and does not count.
     pub waived: bool,
+    /// It comes from a rule in shadow mode: it is recorded, and does not count.
+    pub shadow: bool,
 }
 
 impl Finding {
@@ -175,6 +177,7 @@ impl Finding {
             hint: None,
             ids: Vec::new(),
             waived: false,
+            shadow: false,
         }
     }
 
@@ -194,7 +197,7 @@ impl Finding {
 
     /// The effect that counts.
     pub fn counted_effect(&self) -> Effect {
-        if self.waived { Effect::Allow } else { self.effect }
+        if self.waived || self.shadow { Effect::Allow } else { self.effect }
     }
 
     /// As it stands in the log and in `Decision.metadata`.
@@ -211,6 +214,9 @@ impl Finding {
         map.insert("message".into(), self.message.clone().into());
         map.insert("severity".into(), self.severity.as_str().into());
         map.insert("source".into(), self.source.as_str().into());
+        if self.shadow {
+            map.insert("shadow".into(), true.into());
+        }
         if self.waived {
             map.insert("waived".into(), true.into());
         }
@@ -313,7 +319,7 @@ fn explain(effect: Effect, findings: &[Finding]) -> String {
         Effect::Deny => "denied",
     };
     let mut text = String::from(verb);
-    let deciding = findings.iter().filter(|f| f.counted_effect() == effect && !f.waived);
+    let deciding = findings.iter().filter(|f| f.counted_effect() == effect && !f.waived && !f.shadow);
     for (i, finding) in deciding.take(REASONS_MAX).enumerate() {
         text.push_str(if i == 0 { ": " } else { "; also: " });
         text.push_str(&finding.message);

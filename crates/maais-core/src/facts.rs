@@ -1,6 +1,8 @@
-//! What an action is about, in canonical form: its URLs, paths and sensitive data.
+//! What an action is about, in canonical form: its URLs, paths, commands, SQL and sensitive data.
 //!
 //! Each view is computed at most once, and only if a rule or check asks. Nothing is decided here.
+
+mod roles;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -9,8 +11,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::detect::{self, Hit, Kind};
+use crate::policy::tools::{ParameterType, ToolTypes};
 use crate::request::{ActionRequest, ActionType};
+use crate::view::command::CommandOutcome;
 use crate::view::path::{self, PathOutcome};
+use crate::view::sql::SqlOutcome;
 use crate::view::url::{self, UrlOutcome};
 
 /// URLs that are looked at in one action; with more, the rest counts as unparseable.
@@ -68,6 +73,28 @@ pub struct PathFact {
     pub outcome: PathOutcome,
 }
 
+/// A command line in an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandFact {
+    /// Where it stands, as an RFC 6901 pointer into the request.
+    pub place: String,
+    /// As it was given; a list of words joined by spaces.
+    pub given: String,
+    /// What it means.
+    pub outcome: CommandOutcome,
+}
+
+/// SQL in an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SqlFact {
+    /// Where it stands, as an RFC 6901 pointer into the request.
+    pub place: String,
+    /// As it was given.
+    pub given: String,
+    /// What it means.
+    pub outcome: SqlOutcome,
+}
+
 /// Sensitive data in an action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SensitiveFact {
@@ -93,9 +120,12 @@ pub fn is_strong(kind: Kind) -> bool {
 pub struct Facts<'a> {
     request: &'a ActionRequest,
     memo: &'a dyn Memo,
+    types: Option<&'a ToolTypes>,
     leaves: OnceCell<Leaves<'a>>,
     urls: OnceCell<Vec<UrlFact>>,
     paths: OnceCell<Vec<PathFact>>,
+    commands: OnceCell<Vec<CommandFact>>,
+    sqls: OnceCell<Vec<SqlFact>>,
     sensitive: OnceCell<Vec<SensitiveFact>>,
 }
 
@@ -112,11 +142,26 @@ impl<'a> Facts<'a> {
         Self {
             request,
             memo,
+            types: None,
             leaves: OnceCell::new(),
             urls: OnceCell::new(),
             paths: OnceCell::new(),
+            commands: OnceCell::new(),
+            sqls: OnceCell::new(),
             sensitive: OnceCell::new(),
         }
+    }
+
+    /// The same, with what is declared of the parameters of tools.
+    #[must_use]
+    pub fn typed(self, types: &'a ToolTypes) -> Self {
+        Self { types: (!types.is_empty()).then_some(types), ..self }
+    }
+
+    /// What the parameter in which a text stands is declared to be.
+    pub(crate) fn declared(&self, leaf: &Leaf<'_>) -> Option<ParameterType> {
+        let types = self.types?;
+        types.of(self.request, self.all_leaves().top(leaf.place)?)
     }
 
     /// The action.
@@ -144,6 +189,16 @@ impl<'a> Facts<'a> {
         self.paths.get_or_init(|| self.find_paths())
     }
 
+    /// The command lines: parameters that are named like one, and what a shell's tool is given.
+    pub fn commands(&self) -> &[CommandFact] {
+        self.commands.get_or_init(|| roles::commands(self))
+    }
+
+    /// The SQL: parameters that are named like it where a database is asked, texts that are it.
+    pub fn sqls(&self) -> &[SqlFact] {
+        self.sqls.get_or_init(|| roles::sqls(self))
+    }
+
     /// Sensitive data in target, goal, names and values.
     pub fn sensitive(&self) -> &[SensitiveFact] {
         self.sensitive.get_or_init(|| self.find_sensitive())
@@ -167,7 +222,8 @@ impl<'a> Facts<'a> {
             found.push(UrlFact { place: "/target".into(), given: target.into(), outcome });
         }
         for leaf in self.leaves() {
-            let outcome = match names_a_url(leaf.name) {
+            let declared = self.declared(leaf) == Some(ParameterType::Url);
+            let outcome = match declared || names_a_url(leaf.name) {
                 true if !leaf.text.trim().is_empty() => Some(url::view(&leaf.text)),
                 _ => url::find(&leaf.text),
             };
@@ -199,7 +255,8 @@ impl<'a> Facts<'a> {
         for leaf in self.leaves() {
             let named =
                 names_a_path(leaf.name) && !leaf.text.trim().is_empty() && !url::looks_like_url(&leaf.text);
-            if !named && !path::looks_like_path(&leaf.text) {
+            let declared = self.declared(leaf) == Some(ParameterType::Path) && !leaf.text.is_empty();
+            if !named && !declared && !path::looks_like_path(&leaf.text) {
                 continue;
             }
             if found.len() >= PATHS_MAX {
@@ -255,6 +312,19 @@ impl<'a> Leaves<'a> {
                 }
             }
             Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// The name of the parameter in which a value stands.
+    fn top(&self, place: u32) -> Option<&str> {
+        let mut at = place;
+        loop {
+            let (name, parent) = self.places.get(usize::try_from(at).ok()?)?;
+            match parent {
+                Some(0) => return Some(name),
+                Some(parent) => at = *parent,
+                None => return None,
+            }
         }
     }
 

@@ -16,8 +16,9 @@ use crate::request::ActionType;
 pub struct Settings {
     /// Files and folders with policies, relative to the settings file. None: the baseline pack.
     pub policies: Vec<String>,
-    /// What follows when no policy matches.
-    pub default_decision: Effect,
+    /// What follows when no policy matches. The policies may say so, too: the strictest counts, and `DENY` if
+    /// nobody says anything.
+    pub default_decision: Option<Effect>,
     /// Who answers for which agents, in the order of the file.
     pub owners: Vec<(Glob, String)>,
     /// Who answers for agents that no owner is named for.
@@ -57,7 +58,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             policies: Vec::new(),
-            default_decision: Effect::Deny,
+            default_decision: None,
             owners: Vec::new(),
             default_owner: Some("system_admin".to_owned()),
             confidentiality: Confidentiality { allowed_hosts: Vec::new() },
@@ -193,7 +194,7 @@ fn default_decision(reader: &mut Reader<'_>, node: &Node, settings: &mut Setting
         return;
     };
     match Effect::from_name(&text) {
-        Some(effect) => settings.default_decision = effect,
+        Some(effect) => settings.default_decision = Some(effect),
         None => {
             let help = "one of `ALLOW`, `DENY`, `REQUIRE_APPROVAL`".to_owned();
             reader.error(&node.span, format!("unknown effect `{text}`"), "no effect", Some(help));

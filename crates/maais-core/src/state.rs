@@ -2,15 +2,43 @@
 //!
 //! The engine counts; what follows from a count is decided elsewhere.
 
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Tri};
 
 /// What the engine knows beside the action itself: plain values, taken at one moment.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// The agent's tenant.
+    pub tenant: String,
+    /// The agent's roles.
+    pub roles: Vec<String>,
+    /// Labels that the engine itself put on the session.
+    pub labels: Vec<String>,
+    /// What is known of the session's past: answers by their number in [`PolicySet::histories`]. What is not
+    /// here did not happen.
+    pub history: Vec<(usize, Tri)>,
+    /// The session's past is not complete: the engine had to forget a part of it.
+    pub forgotten: bool,
     /// Limits that the action would exceed.
     pub exceeded: Vec<Exceeded>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            now: Timestamp::UNIX_EPOCH,
+            tenant: "default".to_owned(),
+            roles: Vec::new(),
+            labels: Vec::new(),
+            history: Vec::new(),
+            forgotten: false,
+            exceeded: Vec::new(),
+        }
+    }
 }
 
 /// A limit that the action would exceed.
@@ -18,10 +46,10 @@ pub struct State {
 pub struct Exceeded {
     /// Which.
     pub limit: Limit,
-    /// Actions counted within the window.
-    pub seen: u32,
-    /// How many may be.
-    pub max: u32,
+    /// Spent within the window, in thousandths: an action counts 1,000 where nothing else is said.
+    pub seen: u64,
+    /// How much may be, in thousandths.
+    pub max: u64,
     /// The window.
     pub window_seconds: u32,
     /// When the next one may pass, if nothing else happens.
@@ -45,6 +73,13 @@ impl State {
         self.exceeded.iter().any(|e| e.limit == Limit::Policy(limit) || e.limit == Limit::Tracked)
     }
 
+    /// What is known of a part of the session's past.
+    pub fn past(&self, number: usize) -> Tri {
+        let known =
+            self.history.iter().find(|(at, _)| *at == number).map_or(Tri::False, |(_, answer)| *answer);
+        if self.forgotten { known.max(Tri::Unknown) } else { known }
+    }
+
     /// The values that mattered, for the record.
     pub fn to_json(&self, policies: &PolicySet) -> Value {
         let exceeded = self.exceeded.iter().map(|e| {
@@ -56,10 +91,37 @@ impl State {
                 Limit::Tracked => "A.tracked".to_owned(),
             };
             json!({
-                "limit": limit, "max": e.max, "retry_after_ms": e.retry_after_ms,
-                "seen": e.seen, "window_seconds": e.window_seconds,
+                "limit": limit, "max": thousandths(e.max), "retry_after_ms": e.retry_after_ms,
+                "seen": thousandths(e.seen), "window_seconds": e.window_seconds,
             })
         });
-        json!({ "exceeded": exceeded.collect::<Vec<_>>() })
+        let mut map = Map::new();
+        map.insert("exceeded".into(), exceeded.collect());
+        if self.forgotten {
+            map.insert("forgotten".into(), true.into());
+        }
+        if !self.history.is_empty() {
+            let history = self.history.iter().filter_map(|(number, answer)| {
+                Some((policies.histories().get(*number)?.name(), answer.as_str().into()))
+            });
+            map.insert("history".into(), Value::Object(history.collect()));
+        }
+        if !self.labels.is_empty() {
+            map.insert("labels".into(), self.labels.clone().into());
+        }
+        if !self.roles.is_empty() {
+            map.insert("roles".into(), self.roles.clone().into());
+        }
+        Value::Object(map)
     }
+}
+
+/// A number of thousandths as people wrote it: whole where it is.
+fn thousandths(value: u64) -> Value {
+    if value.is_multiple_of(1_000) {
+        return (value / 1_000).into();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "for people; the limit itself is counted exactly")]
+    let real = value as f64 / 1_000.0;
+    real.into()
 }

@@ -59,7 +59,7 @@ fn decision(pack: &str, value: Value) -> Decision {
     let request = request(value);
     let facts = Facts::new(&request, &NoMemo);
     let (settings, state) = (Settings::default(), State::default());
-    decide(&load(pack), &settings, &facts, &state, jiff::Timestamp::UNIX_EPOCH)
+    decide(&load(pack), &settings, &facts, &state)
 }
 
 #[test]

@@ -11,6 +11,7 @@ use maais_core::diagnostic::Source;
 use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy;
 use maais_core::request::{ActionRequest, Defaults};
+use maais_core::state::State;
 use serde_json::Value;
 
 /// The rules and the requests of a workload, if it is there.
@@ -37,7 +38,7 @@ fn differences(rules: &str, requests: &str) -> Vec<(String, Option<String>, Opti
         let expected = expected.as_str().map(str::to_owned);
         let defaults = Defaults { action_id: "a".into(), timestamp: jiff::Timestamp::UNIX_EPOCH };
         let request = ActionRequest::from_value(row, defaults).unwrap();
-        let matched = policies.first_match(&Facts::new(&request, &NoMemo), &|_| false);
+        let matched = policies.first_match(&Facts::new(&request, &NoMemo), &State::default());
         // `id#1` is the second alternative of the rule `id`.
         let found = matched.map(|matched| matched.rule.id.split('#').next().unwrap().to_owned());
         if found != expected {

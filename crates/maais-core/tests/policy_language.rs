@@ -11,7 +11,7 @@ use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy::{self, LimitKey, Loaded, Matched, PolicySet};
 use maais_core::request::{ActionRequest, ActionType, Defaults};
 use maais_core::settings::Settings;
-use maais_core::state::State;
+use maais_core::state::{Exceeded, Limit, State};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn holds(condition: &str, request: &ActionRequest) -> &'static str {
 }
 
 fn first<'p>(policies: &'p PolicySet, request: &ActionRequest) -> Option<Matched<'p>> {
-    policies.first_match(&Facts::new(request, &NoMemo), &|_| false)
+    policies.first_match(&Facts::new(request, &NoMemo), &State::default())
 }
 
 fn first_id<'p>(policies: &'p PolicySet, request: &ActionRequest) -> Option<&'p str> {
@@ -376,7 +376,7 @@ fn a_rate_limit_has_defaults_and_keys() {
     ] {
         let policies = load(&[("p.yaml", &policy_with(&format!("{{rate_limit: {limit}}}")))]);
         let spec = &policies.limits()[0];
-        assert_eq!((spec.max, spec.window_seconds, &*spec.policy_id), (max, window, "r"), "{limit}");
+        assert_eq!((spec.max, spec.window_seconds, &*spec.policy_id), (max * 1_000, window, "r"), "{limit}");
         for key in [LimitKey::AGENT, LimitKey::TARGET, LimitKey::ACTION_TYPE, LimitKey::SESSION] {
             assert_eq!(spec.key.has(key), keys.contains(&key), "{limit}");
         }
@@ -394,13 +394,21 @@ fn a_rate_limit_holds_when_it_is_exceeded_and_counts_only_what_it_speaks_of() {
     let (x, y) = (call("x", json!({})), call("y", json!({})));
     let (x, y) = (Facts::new(&x, &NoMemo), Facts::new(&y, &NoMemo));
     let id = |facts, over: &[usize]| {
-        policies.first_match(facts, &|limit| over.contains(&limit)).map(|matched| matched.rule.id.to_string())
+        let exceeded = |limit: &usize| Exceeded {
+            limit: Limit::Policy(*limit),
+            seen: 1_000,
+            max: 1_000,
+            window_seconds: 60,
+            retry_after_ms: 0,
+        };
+        let state = State { exceeded: over.iter().map(exceeded).collect(), ..State::default() };
+        policies.first_match(facts, &state).map(|matched| matched.rule.id.to_string())
     };
     assert_eq!(id(&x, &[]).as_deref(), Some("b"));
     assert_eq!(id(&x, &[0]).as_deref(), Some("a"));
     assert_eq!(id(&x, &[1]), None);
-    assert_eq!(policies.limits_touched(&x), [0, 1]);
-    assert_eq!(policies.limits_touched(&y), [1]);
+    assert_eq!(policies.limits_touched(&x, &State::default()), [0, 1]);
+    assert_eq!(policies.limits_touched(&y, &State::default()), [1]);
 }
 
 // ---- order, files, metadata ---------------------------------------------------------------------------
@@ -472,7 +480,7 @@ fn a_waived_check_is_recorded_and_does_not_count() {
         );
         let facts = Facts::new(&write, &NoMemo);
         let policies = load(&[("p.yaml", &text)]);
-        decide::decide(&policies, &settings, &facts, &State::default(), jiff::Timestamp::UNIX_EPOCH)
+        decide::decide(&policies, &settings, &facts, &State::default())
     };
     assert_eq!(decide("[C, A]").effect, Effect::Deny);
     let waived = decide("[I]");
@@ -635,8 +643,14 @@ fn every_mistake_is_shown_at_its_place_with_help() {
             "one of `equals`",
         ),
         (with("{parameters: {u: [a, b]}}"), "p.yaml:4:33", "[a, b]", "ambiguous", "write `in: [...]`"),
-        (with("{parameters: {u: null}}"), "p.yaml:4:33", "null", "`u` is held against nothing", ""),
-        (with("{parameters: {u: {}}}"), "p.yaml:4:33", "{}", "`u` has no test", ""),
+        (
+            with("{parameters: {u: null}}"),
+            "p.yaml:4:33",
+            "null",
+            "`parameters.u` is held against nothing",
+            "",
+        ),
+        (with("{parameters: {u: {}}}"), "p.yaml:4:33", "{}", "`parameters.u` has no test", ""),
         (with("{parameters: {}}"), "p.yaml:4:29", "{}", "`parameters` has no conditions", "remove it"),
         (with("{parameters: x}"), "p.yaml:4:29", "x", "`parameters` must be a mapping", ""),
         (with("{parameters.a..b: x}"), "p.yaml:4:17", "parameters.a..b", "empty part", ""),
@@ -678,8 +692,8 @@ fn every_mistake_is_shown_at_its_place_with_help() {
         (with("{url.class: publik}"), "p.yaml:4:28", "publik", "no class of URL", "did you mean `public`?"),
         (
             with("{url.class: {in: [public, extern]}}"),
-            "p.yaml:4:28",
-            "{in: [public, extern]}",
+            "p.yaml:4:33",
+            "[public, extern]",
             "no class of URL",
             "`unparseable`",
         ),

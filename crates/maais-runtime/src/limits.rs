@@ -25,6 +25,8 @@ pub(crate) const CELLS_MAX: usize = 200_000;
 pub(crate) const AGENT_CELLS_MAX: u32 = 2_000;
 /// Parts of a window.
 const PARTS: usize = 60;
+/// One action, in thousandths.
+const ONE: u64 = 1_000;
 /// The availability check counts by the minute.
 const MINUTE_MS: u64 = 60_000;
 /// Full tables are swept at most this often.
@@ -53,20 +55,31 @@ struct Cell {
     window_ms: u64,
     /// Number of the part that `counts` ends with.
     newest: u64,
-    counts: [u32; PARTS],
-    total: u32,
+    /// Thousandths.
+    counts: [u64; PARTS],
+    total: u64,
 }
 
-/// Places that an action holds until it is settled.
+/// What an action holds of each limit until it is settled.
 #[must_use = "a reservation must be settled"]
 pub(crate) struct Reservation {
-    taken: Vec<(Key, u64)>,
+    taken: Vec<Taken>,
 }
 
+/// A cell, a part of its window, and how much was taken there.
+struct Taken {
+    key: Key,
+    part: u64,
+    cost: u64,
+}
+
+/// One limit of one action; amounts are thousandths.
 struct Count {
     limit: Limit,
     key: Key,
-    max: u32,
+    max: u64,
+    /// What the action spends; `None` is more than any limit.
+    cost: Option<u64>,
     window_ms: u64,
 }
 
@@ -75,30 +88,30 @@ impl Limits {
         Self { table: Mutex::new(Table::default()), cells_max, counting }
     }
 
-    /// What the action would exceed, and the places that it takes in the limits that it does not.
+    /// Adds to the state what the action would exceed, and takes places in the limits that it does not.
     pub(crate) fn observe(
         &self,
         snapshot: &Snapshot,
         facts: &Facts<'_>,
+        state: &mut State,
         elapsed: Duration,
-    ) -> (State, Reservation) {
+    ) -> Reservation {
         let now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let counts = self.counts(snapshot, facts);
+        let counts = self.counts(snapshot, facts, state);
         let agent = hash(&[
             b"agent",
             self.session_of(facts.request()),
             facts.request().agent_id().as_str().as_bytes(),
         ]);
-        let mut state = State::default();
         let mut reservation = Reservation { taken: Vec::with_capacity(counts.len()) };
         let mut table = self.table.lock();
         for count in counts {
             match table.take(&count, agent, now_ms, self.cells_max) {
-                Ok(part) => reservation.taken.push((count.key, part)),
+                Ok(taken) => reservation.taken.push(taken),
                 Err(exceeded) => state.exceeded.push(exceeded),
             }
         }
-        (state, reservation)
+        reservation
     }
 
     /// Ends a reservation: an action that may not run gives its places back.
@@ -107,15 +120,15 @@ impl Limits {
             return;
         }
         let mut table = self.table.lock();
-        for (key, part) in reservation.taken {
-            if let Some(cell) = table.cells.get_mut(&key) {
-                cell.give_back(part);
+        for taken in reservation.taken {
+            if let Some(cell) = table.cells.get_mut(&taken.key) {
+                cell.give_back(taken.part, taken.cost);
             }
         }
     }
 
     /// Every limit that the action counts towards.
-    fn counts(&self, snapshot: &Snapshot, facts: &Facts<'_>) -> Vec<Count> {
+    fn counts(&self, snapshot: &Snapshot, facts: &Facts<'_>, state: &State) -> Vec<Count> {
         let request = facts.request();
         let kind = request.action_type();
         let own = match self.counting {
@@ -129,10 +142,11 @@ impl Limits {
                 b"A",
                 own.with(LimitKey::AGENT).with(LimitKey::ACTION_TYPE).with(LimitKey::TARGET),
             ),
-            max: snapshot.settings.availability.max_for(kind),
+            max: u64::from(snapshot.settings.availability.max_for(kind)) * ONE,
+            cost: Some(ONE),
             window_ms: MINUTE_MS,
         }];
-        for number in snapshot.policies.limits_touched(facts) {
+        for number in snapshot.policies.limits_touched(facts, state) {
             let Some(spec) = snapshot.policies.limits().get(number) else {
                 continue;
             };
@@ -140,6 +154,7 @@ impl Limits {
                 limit: Limit::Policy(number),
                 key: key_of(request, spec.policy_id.as_bytes(), spec.key.with(own)),
                 max: spec.max,
+                cost: spec.cost_of(request),
                 window_ms: u64::from(spec.window_seconds) * 1000,
             });
         }
@@ -188,22 +203,23 @@ fn hash(parts: &[&[u8]]) -> Key {
 
 impl Table {
     /// Takes a place, or says why not.
-    fn take(&mut self, count: &Count, agent: Key, now_ms: u64, cells_max: usize) -> Result<u64, Exceeded> {
+    fn take(&mut self, count: &Count, agent: Key, now_ms: u64, cells_max: usize) -> Result<Taken, Exceeded> {
         if !self.cells.contains_key(&count.key) {
             self.make_room(count, agent, now_ms, cells_max)?;
         }
         let cell = self.cells.entry(count.key).or_insert_with(|| Cell::new(agent, count.window_ms));
         cell.move_to(now_ms, count.window_ms);
-        if cell.total >= count.max {
+        let fits = count.cost.filter(|cost| cell.total.saturating_add(*cost) <= count.max);
+        let Some(cost) = fits else {
             return Err(Exceeded {
                 limit: count.limit,
                 seen: cell.total,
                 max: count.max,
                 window_seconds: u32::try_from(count.window_ms / 1000).unwrap_or(u32::MAX),
-                retry_after_ms: cell.retry_after_ms(count.max, now_ms),
+                retry_after_ms: cell.retry_after_ms(count, now_ms),
             });
-        }
-        Ok(cell.take())
+        };
+        Ok(Taken { key: count.key, part: cell.take(cost), cost })
     }
 
     fn make_room(
@@ -222,8 +238,8 @@ impl Table {
         if self.cells.len() >= cells_max || occupied >= AGENT_CELLS_MAX {
             return Err(Exceeded {
                 limit: Limit::Tracked,
-                seen: occupied,
-                max: u32::try_from(cells_max).unwrap_or(u32::MAX).min(AGENT_CELLS_MAX),
+                seen: u64::from(occupied) * ONE,
+                max: u64::try_from(cells_max).unwrap_or(u64::MAX).min(AGENT_CELLS_MAX.into()) * ONE,
                 window_seconds: u32::try_from(count.window_ms / 1000).unwrap_or(u32::MAX),
                 retry_after_ms: count.window_ms,
             });
@@ -283,35 +299,39 @@ impl Cell {
         }
     }
 
-    fn take(&mut self) -> u64 {
-        self.add(self.newest, 1);
+    fn take(&mut self, cost: u64) -> u64 {
+        self.add(self.newest, cost);
         self.newest
     }
 
-    fn add(&mut self, part: u64, actions: u32) {
+    fn add(&mut self, part: u64, cost: u64) {
         if let Some(count) = self.counts.get_mut(slot(part)) {
-            *count = count.saturating_add(actions);
-            self.total = self.total.saturating_add(actions);
+            *count = count.saturating_add(cost);
+            self.total = self.total.saturating_add(cost);
         }
     }
 
-    fn give_back(&mut self, part: u64) {
+    fn give_back(&mut self, part: u64, cost: u64) {
         let still_counted = self.newest < part.saturating_add(PARTS as u64);
-        if let Some(count) = self.counts.get_mut(slot(part)).filter(|count| still_counted && **count > 0) {
-            *count -= 1;
-            self.total = self.total.saturating_sub(1);
+        if let Some(count) = self.counts.get_mut(slot(part)).filter(|_| still_counted) {
+            let back = cost.min(*count);
+            *count -= back;
+            self.total = self.total.saturating_sub(back);
         }
     }
 
     /// Until enough of the oldest parts are past.
-    fn retry_after_ms(&self, max: u32, now_ms: u64) -> u64 {
+    fn retry_after_ms(&self, count: &Count, now_ms: u64) -> u64 {
         let mut left = self.total;
+        let Some(free) = count.cost.and_then(|cost| count.max.checked_sub(cost)) else {
+            return self.window_ms; // it will not fit then, either
+        };
         for age in (0..PARTS as u64).rev() {
             let Some(part) = self.newest.checked_sub(age) else {
                 continue;
             };
             left = left.saturating_sub(self.counts.get(slot(part)).copied().unwrap_or(0));
-            if left < max {
+            if left <= free {
                 return ((part + PARTS as u64) * self.part_ms()).saturating_sub(now_ms);
             }
         }
@@ -328,10 +348,26 @@ mod tests {
     use super::*;
 
     fn count(max: u32) -> Count {
-        Count { limit: Limit::Availability, key: [1; 16], max, window_ms: MINUTE_MS }
+        let max = u64::from(max) * ONE;
+        Count { limit: Limit::Availability, key: [1; 16], max, cost: Some(ONE), window_ms: MINUTE_MS }
     }
 
-    fn take(table: &mut Table, max: u32, now_ms: u64) -> Result<u64, Exceeded> {
+    #[test]
+    fn a_limit_with_costs_admits_what_fits_and_nothing_that_cannot_be_counted() {
+        let mut table = Table::default();
+        let mut spend = |cost: Option<u64>| {
+            table.take(&Count { cost, ..count(100) }, [0; 16], 0, 100).map(|taken| taken.cost).ok()
+        };
+        assert_eq!(spend(Some(60_500)), Some(60_500));
+        assert_eq!(spend(Some(40_000)), None, "60.5 and 40 are more than 100");
+        assert_eq!(spend(Some(39_500)), Some(39_500));
+        assert_eq!(spend(Some(1)), None);
+        assert_eq!(spend(Some(0)), Some(0));
+        assert_eq!(spend(None), None);
+        assert_eq!(spend(Some(u64::MAX)), None);
+    }
+
+    fn take(table: &mut Table, max: u32, now_ms: u64) -> Result<Taken, Exceeded> {
         table.take(&count(max), [0; 16], now_ms, 100)
     }
 
@@ -345,17 +381,17 @@ mod tests {
     #[test]
     fn what_is_given_back_can_be_taken_again() {
         let mut table = Table::default();
-        let part = take(&mut table, 1, 0).unwrap();
+        let taken = take(&mut table, 1, 0).ok().unwrap();
         assert!(take(&mut table, 1, 1).is_err());
-        table.cells.get_mut(&[1; 16]).unwrap().give_back(part);
+        table.cells.get_mut(&[1; 16]).unwrap().give_back(taken.part, taken.cost);
         assert!(take(&mut table, 1, 2).is_ok());
     }
 
     #[test]
     fn the_denial_says_when_to_come_again() {
         let mut table = Table::default();
-        take(&mut table, 1, 5_000).unwrap();
-        let wait = take(&mut table, 1, 6_000).unwrap_err().retry_after_ms;
+        assert!(take(&mut table, 1, 5_000).is_ok());
+        let wait = take(&mut table, 1, 6_000).err().unwrap().retry_after_ms;
         assert!(take(&mut table, 1, 6_000 + wait - 1).is_err());
         assert!(take(&mut table, 1, 6_000 + wait).is_ok());
         assert!(wait <= 62_000, "{wait}");
@@ -369,7 +405,7 @@ mod tests {
             assert!(table.take(&count, [i; 16], 0, 10).is_ok());
         }
         let newcomer = Count { key: [99; 16], ..count(5) };
-        assert_eq!(table.take(&newcomer, [99; 16], 0, 10).unwrap_err().limit, Limit::Tracked);
+        assert_eq!(table.take(&newcomer, [99; 16], 0, 10).err().unwrap().limit, Limit::Tracked);
         assert!(table.take(&Count { key: [3; 16], ..count(5) }, [3; 16], 0, 10).is_ok());
         assert!(table.take(&newcomer, [99; 16], 200_000, 10).is_ok(), "what is past makes room");
     }

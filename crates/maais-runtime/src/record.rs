@@ -15,7 +15,7 @@ use maais_core::policy::PolicySet;
 use maais_core::state::State;
 use serde_json::{Map, Value};
 
-use crate::sessions::Session;
+use crate::sessions::Counts;
 
 /// Bytes of one value as JSON beyond which it is sealed to keep records small.
 const VALUE_BYTES_MAX: usize = 2 * 1024;
@@ -33,7 +33,7 @@ pub(crate) struct Body {
 pub(crate) fn of_request(
     facts: &Facts<'_>,
     state: &State,
-    session: Option<Session>,
+    session: Option<Counts>,
     policies: &PolicySet,
     decision: &Decision,
 ) -> io::Result<Body> {

@@ -15,7 +15,9 @@ use maais_core::attempt::Attempt;
 use maais_core::decide::decide;
 use maais_core::decision::Decision;
 use maais_core::facts::Facts;
+use maais_core::policy::Tri;
 use maais_core::request::Defaults;
+use maais_core::state::State;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +29,7 @@ use crate::limits::{CELLS_MAX, Limits, Reservation};
 use crate::memo::DetectorCache;
 use crate::outcome::{self, Expected, ObserveError, Outcome};
 use crate::record::{self, Body};
-use crate::sessions::Sessions;
+use crate::sessions::{self, Sessions};
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// The tenant of agents that belong to none.
@@ -79,6 +81,8 @@ struct Judged {
     decision: Decision,
     body: std::io::Result<Body>,
     reservation: Option<Reservation>,
+    /// What the policies will ask of this action when it is past.
+    met: Vec<(usize, Tri)>,
 }
 
 impl Runtime {
@@ -120,7 +124,7 @@ impl Runtime {
         let now = self.config.clock.now();
         let snapshot = self.snapshot.load();
         let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&attempt, &snapshot, now)));
-        let Judged { mut decision, body, reservation } =
+        let Judged { mut decision, body, reservation, met } =
             judged.unwrap_or_else(|_| Judged::broken(&attempt, now));
 
         match self.record(&attempt, body, now) {
@@ -130,6 +134,10 @@ impl Runtime {
                 self.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
                 decision = Decision::deny("audit.unavailable", error.to_string(), now.wall);
             }
+        }
+        if let Attempt::Valid(request) = &attempt {
+            let key = sessions::key(request);
+            self.sessions.decided(&key, &snapshot.policies, &met, decision.effect, now.elapsed);
         }
         self.conclude(attempt, &mut decision, reservation, now);
         decision
@@ -237,16 +245,19 @@ impl Runtime {
                 let mut decision = Decision::deny("request.malformed", malformed.error.to_string(), now.wall);
                 self.surround(&mut decision, snapshot, now);
                 let body = record::of_malformed(malformed, &decision);
-                return Judged { decision, body: Ok(body), reservation: None };
+                return Judged { decision, body: Ok(body), reservation: None, met: Vec::new() };
             }
         };
-        let facts = Facts::new(request, &self.memo);
-        let session = request.session_id().map(|id| self.sessions.before(id));
-        let (state, reservation) = self.limits.observe(snapshot, &facts, now.elapsed);
-        let mut decision = decide(&snapshot.policies, &snapshot.settings, &facts, &state, now.wall);
+        let policies = &snapshot.policies;
+        let facts = Facts::new(request, &self.memo).typed(policies.tools());
+        let mut state = State { now: now.wall, tenant: TENANT.to_owned(), ..State::default() };
+        let counts = self.sessions.before(&sessions::key(request), policies, now.elapsed, &mut state);
+        let reservation = self.limits.observe(snapshot, &facts, &mut state, now.elapsed);
+        let mut decision = decide(policies, &snapshot.settings, &facts, &state);
         self.surround(&mut decision, snapshot, now);
-        let body = record::of_request(&facts, &state, session, &snapshot.policies, &decision);
-        Judged { decision, body, reservation: Some(reservation) }
+        let counts = request.session_id().map(|_| counts);
+        let body = record::of_request(&facts, &state, counts, policies, &decision);
+        Judged { decision, body, reservation: Some(reservation), met: policies.histories_met(&facts, &state) }
     }
 
     /// What the record says of the decision beside itself.
@@ -309,11 +320,6 @@ impl Runtime {
         if let Some(reservation) = reservation {
             self.limits.settle(reservation, allowed);
         }
-        if let Attempt::Valid(request) = &attempt
-            && let Some(session) = request.session_id()
-        {
-            self.sessions.decided(session, allowed, now.elapsed);
-        }
         if let Some(count) = self.counters.decisions.get(decision.effect as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -370,7 +376,7 @@ impl Judged {
                 json!({"action_id": request.action_id().as_str(), "agent_id": request.agent_id().as_str()}),
             );
         }
-        Self { decision, body: Ok(Body { map, sealed: Vec::new() }), reservation: None }
+        Self { decision, body: Ok(Body { map, sealed: Vec::new() }), reservation: None, met: Vec::new() }
     }
 }
 

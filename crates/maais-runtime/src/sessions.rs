@@ -1,8 +1,15 @@
 //! What is remembered of a session: bounded in number, forgotten after a day of silence.
+//!
+//! Actions that name no session belong to one of their agent. Actions that are decided at the same moment do not
+//! see each other.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use maais_core::decision::Effect;
+use maais_core::policy::{PolicySet, Trail, Tri};
+use maais_core::request::ActionRequest;
+use maais_core::state::State;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -14,70 +21,110 @@ const SILENCE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Every session of the engine.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    table: Mutex<HashMap<Box<str>, Session>>,
+    table: Mutex<Table>,
 }
 
-/// What happened in a session so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Session {
-    pub(crate) actions: u64,
-    pub(crate) denied: u64,
-    pub(crate) outcomes: u64,
+#[derive(Default)]
+struct Table {
+    sessions: HashMap<Box<str>, Session>,
+    /// When the last session was active that had to be forgotten before its time.
+    forgotten: Option<Duration>,
+}
+
+#[derive(Default)]
+struct Session {
+    counts: Counts,
+    trail: Trail,
     last: Duration,
 }
 
-impl Session {
+/// How much happened in a session so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) actions: u64,
+    pub(crate) denied: u64,
+    pub(crate) outcomes: u64,
+}
+
+impl Counts {
     /// The values that go into the record.
     pub(crate) fn to_json(self) -> Value {
         json!({ "actions": self.actions, "denied": self.denied, "outcomes": self.outcomes })
     }
 }
 
+/// The session that an action belongs to.
+pub(crate) fn key(request: &ActionRequest) -> String {
+    match request.session_id() {
+        Some(session) => format!("session {session}"),
+        None => format!("agent {}", request.agent_id()),
+    }
+}
+
 impl Sessions {
-    /// The session as it was before this action.
-    pub(crate) fn before(&self, id: &str) -> Session {
-        self.table.lock().get(id).copied().unwrap_or_default()
+    /// The session as it was before this action: its counts, and what the policies ask of its past.
+    pub(crate) fn before(&self, key: &str, policies: &PolicySet, now: Duration, state: &mut State) -> Counts {
+        let table = self.table.lock();
+        let Some(session) = table.sessions.get(key) else {
+            let within = |forgotten: Duration| now.saturating_sub(forgotten) < SILENCE_MAX;
+            state.forgotten = table.forgotten.is_some_and(within);
+            return Counts::default();
+        };
+        state.history = session.trail.answers(policies, now);
+        session.counts
     }
 
-    /// Counts a decided action.
-    pub(crate) fn decided(&self, id: &str, allowed: bool, now: Duration) {
-        self.update(id, now, |session| {
-            session.actions += 1;
-            session.denied += u64::from(!allowed);
+    /// Counts a decided action, and notes what the policies will ask of it.
+    pub(crate) fn decided(
+        &self,
+        key: &str,
+        policies: &PolicySet,
+        met: &[(usize, Tri)],
+        effect: Effect,
+        now: Duration,
+    ) {
+        self.update(key, now, |session| {
+            session.counts.actions += 1;
+            session.counts.denied += u64::from(effect != Effect::Allow);
+            session.trail.note_met(policies, met, effect, now);
         });
     }
 
     /// Counts an outcome.
-    pub(crate) fn observed(&self, id: &str, now: Duration) {
-        self.update(id, now, |session| session.outcomes += 1);
+    pub(crate) fn observed(&self, session: &str, now: Duration) {
+        self.update(&format!("session {session}"), now, |session| session.counts.outcomes += 1);
     }
 
     /// Sessions that are remembered.
     pub(crate) fn len(&self) -> usize {
-        self.table.lock().len()
+        self.table.lock().sessions.len()
     }
 
-    fn update(&self, id: &str, now: Duration, change: impl FnOnce(&mut Session)) {
+    fn update(&self, key: &str, now: Duration, change: impl FnOnce(&mut Session)) {
         let mut table = self.table.lock();
-        if !table.contains_key(id) && table.len() >= SESSIONS_MAX {
-            forget(&mut table, now);
+        if !table.sessions.contains_key(key) && table.sessions.len() >= SESSIONS_MAX {
+            table.forget(now);
         }
-        let session = table.entry(id.into()).or_default();
+        let session = table.sessions.entry(key.into()).or_default();
         session.last = now;
         change(session);
     }
 }
 
-/// Forgets the silent, or else the tenth that was silent longest: the cost is spread over many actions.
-fn forget(table: &mut HashMap<Box<str>, Session>, now: Duration) {
-    table.retain(|_, session| now.saturating_sub(session.last) < SILENCE_MAX);
-    if table.len() < SESSIONS_MAX {
-        return;
+impl Table {
+    /// Forgets the silent, or else the tenth that was silent longest: the cost is spread over many actions.
+    fn forget(&mut self, now: Duration) {
+        self.sessions.retain(|_, session| now.saturating_sub(session.last) < SILENCE_MAX);
+        if self.sessions.len() < SESSIONS_MAX {
+            return;
+        }
+        let mut times: Vec<Duration> = self.sessions.values().map(|session| session.last).collect();
+        let (_, limit, _) = times.select_nth_unstable(SESSIONS_MAX / 10);
+        let limit = *limit;
+        self.sessions.retain(|_, session| session.last > limit);
+        self.forgotten = self.forgotten.max(Some(limit));
+        tracing::warn!("more than {SESSIONS_MAX} sessions: the past of the oldest is no longer known");
     }
-    let mut times: Vec<Duration> = table.values().map(|session| session.last).collect();
-    let (_, limit, _) = times.select_nth_unstable(SESSIONS_MAX / 10);
-    let limit = *limit;
-    table.retain(|_, session| session.last > limit);
 }
 
 #[cfg(test)]
@@ -85,13 +132,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_beyond_the_limit_push_out_the_oldest() {
-        let sessions = Sessions::default();
+    fn sessions_beyond_the_limit_push_out_the_oldest_and_their_past_is_unknown() {
+        let (sessions, policies) = (Sessions::default(), PolicySet::default());
         for i in 0..=SESSIONS_MAX {
-            sessions.decided(&format!("s{i}"), true, Duration::from_millis(i as u64));
+            let now = Duration::from_millis(i as u64);
+            sessions.decided(&format!("s{i}"), &policies, &[], Effect::Allow, now);
         }
         assert!(sessions.len() <= SESSIONS_MAX);
-        assert_eq!(sessions.before("s0").actions, 0);
-        assert_eq!(sessions.before(&format!("s{SESSIONS_MAX}")).actions, 1);
+        let now = Duration::from_secs(3600);
+        let mut state = State::default();
+        assert_eq!(sessions.before("s0", &policies, now, &mut state).actions, 0);
+        assert!(state.forgotten, "whoever floods the table does not get a clean past");
+        let mut state = State::default();
+        assert_eq!(sessions.before(&format!("s{SESSIONS_MAX}"), &policies, now, &mut state).actions, 1);
+        assert!(!state.forgotten);
+        let later = now + SILENCE_MAX;
+        let mut state = State::default();
+        sessions.before("s0", &policies, later, &mut state);
+        assert!(!state.forgotten, "by then it would have been forgotten anyway");
     }
 }

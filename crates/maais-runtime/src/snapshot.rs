@@ -128,7 +128,26 @@ fn policy_sources(named: &[PathBuf]) -> Result<Vec<Source>, SnapshotError> {
             return Err(SnapshotError::NotFound { path: path.display().to_string() });
         }
     }
+    add_included(&mut sources)?;
     Ok(sources)
+}
+
+/// Files that others include are loaded with them; one that is not there is told by who includes it.
+fn add_included(sources: &mut Vec<Source>) -> Result<(), SnapshotError> {
+    let mut at = 0;
+    while let Some(source) = sources.get(at) {
+        at += 1;
+        for name in policy::includes(source).into_iter().flatten() {
+            let known = sources.iter().any(|source| *source.name == name);
+            if !known && Path::new(&name).is_file() {
+                sources.push(read(Path::new(&name))?);
+            }
+        }
+        if sources.len() > FILES_MAX {
+            return Err(SnapshotError::TooMany { path: "the included files".to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// The files of a pack that is built in.

@@ -15,12 +15,12 @@ fn finding(exceeded: &Exceeded) -> Option<Finding> {
     let finding = match exceeded.limit {
         Limit::Policy(_) => return None, // the policy itself says what follows
         Limit::Availability => {
-            let Exceeded { max, window_seconds, .. } = exceeded;
+            let (max, window_seconds) = (exceeded.max / 1_000, exceeded.window_seconds);
             let message = format!("more than {max} actions of this kind in {window_seconds} seconds");
             Finding::new("A.rate_limit", source, Effect::Deny, Severity::Medium, message)
         }
         Limit::Tracked => {
-            let message = format!("more than {} agents and targets are being counted", exceeded.max);
+            let message = format!("more than {} agents and targets are being counted", exceeded.max / 1_000);
             Finding::new("A.tracked", source, Effect::Deny, Severity::High, message)
         }
     };

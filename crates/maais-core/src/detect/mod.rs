@@ -63,6 +63,19 @@ pub enum Class {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::PrivateKey,
+        Self::ProviderToken,
+        Self::Jwt,
+        Self::Password,
+        Self::PaymentCard,
+        Self::UsSsn,
+        Self::Iban,
+        Self::Email,
+        Self::Phone,
+    ];
+
     /// The word used in policies and records.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,31 +9,43 @@
 //!       - {action_type: tool_call, target: http_request, parameters: {url: 'http://localhost/'}, decision: ALLOW}
 //! ```
 //!
-//! A rule fires when it is the first that matches. `after: N` says that N such actions came within the
-//! window of every rate limit; `decision` says what the policies alone must lead to. CIAA checks take no
-//! part: they have tests of their own.
+//! A rule fires when it is the first that matches; one in shadow mode, when it would have been. Beside the
+//! action a case may say what surrounds it:
+//!
+//! - `after: N`: N such actions came within the window of every limit;
+//! - `history: [{target: …, ago: 5m}, …]`: what the session did before, oldest first;
+//! - `labels`, `role`, `tenant`: what the engine knows; `at`: the time of the decision;
+//! - `decision`: what the policies alone must lead to; `explanation`: what the reason must contain.
+//!
+//! CIAA checks take no part: they have tests of their own.
 
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::PolicySet;
+use super::model::{ActionTypes, Condition, Subject, Test};
+use super::quantity::Quantity;
+use super::{PolicySet, Trail};
 use crate::decision::Effect;
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
-use crate::document::{self, Node, Reader, Yaml};
+use crate::document::{self, Fields, Node, Reader, Yaml};
 use crate::facts::{Facts, NoMemo};
 use crate::request::{ActionRequest, Defaults};
+use crate::state::{Exceeded, Limit, State};
 use crate::suggest::did_you_mean;
 
-const CASE_FIELDS: [&str; 9] = [
-    "action_type",
-    "target",
-    "parameters",
-    "agent_id",
-    "declared_goal",
-    "context",
-    "timestamp",
-    "after",
-    "decision",
-];
+/// The fields of the action itself.
+const REQUEST_FIELDS: [&str; 7] =
+    ["action_type", "target", "parameters", "agent_id", "declared_goal", "context", "timestamp"];
+/// What surrounds it.
+const AROUND_FIELDS: [&str; 9] =
+    ["after", "history", "labels", "role", "tenant", "at", "decision", "explanation", "note"];
+/// What surrounds an earlier action.
+const PAST_FIELDS: [&str; 2] = ["ago", "effect"];
+/// Earlier actions of one case.
+const HISTORY_MAX: usize = 2_000;
 
 /// Whether the rule must be the first to match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,7 +132,7 @@ fn file(reader: &mut Reader<'_>, policies: &PolicySet, root: &Node, results: &mu
                 continue;
             };
             for node in list {
-                if let Some(case) = Case::read(reader, node) {
+                if let Some(case) = Case::read(reader, node, &CaseDefaults::default()) {
                     results.push(case.run(reader.source(), policies, &key.text, expectation));
                 }
             }
@@ -128,47 +140,158 @@ fn file(reader: &mut Reader<'_>, policies: &PolicySet, root: &Node, results: &mu
     }
 }
 
-struct Case<'n> {
-    node: &'n Node,
-    request: ActionRequest,
-    after: i64,
+/// An action and what surrounds it.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Where it stands.
+    pub span: Range<usize>,
+    /// The action.
+    pub request: ActionRequest,
+    after: u64,
+    history: Vec<Past>,
+    labels: Vec<String>,
+    roles: Vec<String>,
+    tenant: Option<String>,
+    at: Option<Timestamp>,
     decision: Option<Effect>,
+    explanation: Vec<String>,
 }
 
-impl<'n> Case<'n> {
-    fn read(reader: &mut Reader<'_>, node: &'n Node) -> Option<Self> {
-        let fields = reader.map(node, "a case", &CASE_FIELDS)?;
-        let after = fields.field("after").map_or(Some(0), |n| reader.int(n, "after", 0..=1_000_000))?;
-        let decision = match fields.field("decision") {
-            Some(n) => Some(effect(reader, n)?),
-            None => None,
-        };
-        let Value::Object(mut map) = node.to_json() else {
-            return None;
-        };
-        map.remove("after");
-        map.remove("decision");
-        map.entry("agent_id").or_insert_with(|| "agent".into());
-        match request(map) {
-            Ok(request) => Some(Self { node, request, after, decision }),
-            Err(error) => {
-                reader.error(&node.span, format!("this case is no action: {error}"), "here", None);
-                None
-            }
+/// An earlier action of the same session.
+#[derive(Debug, Clone)]
+struct Past {
+    request: ActionRequest,
+    ago: Duration,
+    effect: Effect,
+}
+
+/// What a case need not say.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CaseDefaults {
+    action_type: Option<&'static str>,
+    target: Option<String>,
+}
+
+impl CaseDefaults {
+    /// The policy's first kind of action and its first exact target.
+    pub(super) fn of(applies_to: ActionTypes, condition: Option<&Condition>) -> Self {
+        Self {
+            action_type: applies_to.names().first().copied(),
+            target: condition.and_then(first_target).or_else(|| Some("example".to_owned())),
         }
+    }
+}
+
+fn first_target(condition: &Condition) -> Option<String> {
+    fn of_test(test: &Test) -> Option<String> {
+        match test {
+            Test::Equals(value) => value.as_str().map(str::to_owned),
+            Test::In(values) => values.first()?.as_str().map(str::to_owned),
+            Test::All(tests) => tests.iter().find_map(of_test),
+            _ => None,
+        }
+    }
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().find_map(first_target),
+        Condition::Holds(Subject::Target, test) => of_test(test),
+        _ => None,
+    }
+}
+
+impl Case {
+    /// Reads a case; what is wrong with it is noted.
+    pub(super) fn read(reader: &mut Reader<'_>, node: &Node, defaults: &CaseDefaults) -> Option<Self> {
+        let known: Vec<&str> = REQUEST_FIELDS.into_iter().chain(AROUND_FIELDS).collect();
+        let fields = reader.map(node, "a case", &known)?;
+        let after = fields.field("after").map_or(Some(0), |n| reader.int(n, "after", 0..=1_000_000))?;
+        let texts = |reader: &mut Reader<'_>, name: &str| -> Vec<String> {
+            let node = fields.field(name);
+            node.map(|node| reader.texts(node, name))
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(t, _)| t)
+                .collect()
+        };
+        let history = match fields.field("history") {
+            Some(node) => history(reader, node, defaults)?,
+            None => Vec::new(),
+        };
+        Some(Self {
+            span: node.span.clone(),
+            after: u64::try_from(after).unwrap_or(0),
+            history,
+            labels: texts(reader, "labels"),
+            roles: texts(reader, "role"),
+            explanation: texts(reader, "explanation"),
+            tenant: match fields.field("tenant") {
+                Some(node) => Some(reader.text(node, "tenant")?),
+                None => None,
+            },
+            at: match fields.field("at") {
+                Some(node) => Some(time(reader, node)?),
+                None => None,
+            },
+            decision: match fields.field("decision") {
+                Some(node) => Some(effect(reader, node)?),
+                None => None,
+            },
+            request: request(reader, node, defaults)?,
+        })
+    }
+
+    /// What the engine would know beside the action.
+    pub fn state(&self, policies: &PolicySet) -> State {
+        let mut state = State {
+            now: self.at.unwrap_or(Timestamp::UNIX_EPOCH),
+            tenant: self.tenant.clone().unwrap_or_else(|| State::default().tenant),
+            roles: self.roles.clone(),
+            labels: self.labels.clone(),
+            ..State::default()
+        };
+        let now = self.history.iter().map(|past| past.ago).max().unwrap_or_default();
+        let mut trail = Trail::default();
+        for past in &self.history {
+            let facts = Facts::new(&past.request, &NoMemo).typed(policies.tools());
+            trail.note(policies, &facts, &state, past.effect, now.saturating_sub(past.ago));
+        }
+        state.history = trail.answers(policies, now);
+        state.exceeded = self.exceeded(policies);
+        state
+    }
+
+    /// The limits beyond which the action is, after so many like it.
+    fn exceeded(&self, policies: &PolicySet) -> Vec<Exceeded> {
+        let over = |(number, spec): (usize, &super::LimitSpec)| {
+            let spent =
+                spec.cost_of(&self.request).and_then(|cost| cost.checked_mul(self.after.checked_add(1)?));
+            let exceeded = spent.is_none_or(|spent| spent > spec.max);
+            exceeded.then(|| Exceeded {
+                limit: Limit::Policy(number),
+                seen: spec.cost_of(&self.request).unwrap_or(0).saturating_mul(self.after),
+                max: spec.max,
+                window_seconds: spec.window_seconds,
+                retry_after_ms: 0,
+            })
+        };
+        policies.limits().iter().enumerate().filter_map(over).collect()
     }
 
     fn run(&self, source: &Source, policies: &PolicySet, rule: &str, expectation: Expectation) -> CaseResult {
-        let facts = Facts::new(&self.request, &NoMemo);
-        let over =
-            |limit: usize| policies.limits().get(limit).is_some_and(|spec| self.after >= i64::from(spec.max));
-        let matched = policies.first_match(&facts, &over);
-        let first = matched.map(|matched| &*matched.rule.id);
-        let message = match (expectation, first == Some(rule)) {
+        let facts = Facts::new(&self.request, &NoMemo).typed(policies.tools());
+        let found = policies.evaluate(&facts, &self.state(policies));
+        let first = found.matched.map(|matched| &*matched.rule.id);
+        let fires = first == Some(rule) || found.shadows.iter().any(|matched| *matched.rule.id == *rule);
+        let reason = found.matched.map_or("", |matched| matched.rule.reason.as_str());
+        let unsaid = self.explanation.iter().find(|part| !reason.contains(part.as_str()));
+        let message = match (expectation, fires) {
             (Expectation::Fires, false) => Some(format!("`{rule}` does not fire; {}", winner(first))),
             (Expectation::Quiet, true) => Some(format!("`{rule}` fires, but should stay quiet")),
+            _ if unsaid.is_some() => {
+                let part = unsaid.map_or("", String::as_str);
+                Some(format!("the explanation is `{reason}`, without `{part}`; {}", winner(first)))
+            }
             _ => {
-                let effect = matched.map_or(Effect::Deny, |matched| matched.rule.effect);
+                let effect = found.matched.map_or(Effect::Deny, |matched| matched.rule.effect);
                 let expected = self.decision.filter(|expected| *expected != effect);
                 expected
                     .map(|expected| format!("the policies say {effect}, not {expected}; {}", winner(first)))
@@ -176,9 +299,9 @@ impl<'n> Case<'n> {
         };
         let mut place = Reader::new(source);
         if let Some(message) = message {
-            place.error(&self.node.span, message, "this case", None);
+            place.error(&self.span, message, "this case", None);
         }
-        let (line, column) = source.position(self.node.span.start);
+        let (line, column) = source.position(self.span.start);
         CaseResult {
             rule: rule.to_owned(),
             expectation,
@@ -186,6 +309,44 @@ impl<'n> Case<'n> {
             failure: place.into_problems().pop().map(Box::new),
         }
     }
+}
+
+fn history(reader: &mut Reader<'_>, node: &Node, defaults: &CaseDefaults) -> Option<Vec<Past>> {
+    let items = reader.list(node, "history")?;
+    if items.len() > HISTORY_MAX {
+        reader.error(&node.span, format!("more than {HISTORY_MAX} earlier actions"), "too many", None);
+        return None;
+    }
+    let known: Vec<&str> = REQUEST_FIELDS.into_iter().chain(PAST_FIELDS).collect();
+    let past = |reader: &mut Reader<'_>, node: &Node| {
+        let fields = reader.map(node, "an earlier action", &known)?;
+        let ago = ago(reader, fields)?;
+        let effect = match fields.field("effect") {
+            Some(node) => effect(reader, node)?,
+            None => Effect::Allow,
+        };
+        Some(Past { request: request(reader, node, defaults)?, ago, effect })
+    };
+    items.iter().map(|item| past(reader, item)).collect()
+}
+
+fn ago(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Duration> {
+    let Some(node) = fields.field("ago") else { return Some(Duration::ZERO) };
+    let millis = Quantity::of(&node.to_json()).and_then(|ago| ago.millis());
+    if millis.is_none() {
+        let help = "a duration such as `5m`".to_owned();
+        reader.error(&node.span, "`ago` is no duration", "here", Some(help));
+    }
+    millis.map(Duration::from_millis)
+}
+
+fn time(reader: &mut Reader<'_>, node: &Node) -> Option<Timestamp> {
+    let time = reader.text(node, "at")?.parse::<Timestamp>().ok();
+    if time.is_none() {
+        let help = "an RFC 3339 time such as `2026-01-31T12:00:00Z`".to_owned();
+        reader.error(&node.span, "`at` is no time", "here", Some(help));
+    }
+    time
 }
 
 fn winner(first: Option<&str>) -> String {
@@ -204,7 +365,24 @@ fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
     effect
 }
 
-fn request(map: Map<String, Value>) -> Result<ActionRequest, crate::request::RequestError> {
-    let defaults = Defaults { action_id: "case".into(), timestamp: jiff::Timestamp::UNIX_EPOCH };
-    ActionRequest::from_value(Value::Object(map), defaults)
+/// The action of a case: the fields of a request, and nothing of what surrounds it.
+fn request(reader: &mut Reader<'_>, node: &Node, defaults: &CaseDefaults) -> Option<ActionRequest> {
+    let Value::Object(map) = node.to_json() else { return None };
+    let mut map: Map<String, Value> =
+        map.into_iter().filter(|(key, _)| REQUEST_FIELDS.contains(&key.as_str())).collect();
+    map.entry("agent_id").or_insert_with(|| "agent".into());
+    if let Some(kind) = defaults.action_type {
+        map.entry("action_type").or_insert_with(|| kind.into());
+    }
+    if let Some(target) = &defaults.target {
+        map.entry("target").or_insert_with(|| target.clone().into());
+    }
+    let supplied = Defaults { action_id: "case".into(), timestamp: Timestamp::UNIX_EPOCH };
+    match ActionRequest::from_value(Value::Object(map), supplied) {
+        Ok(request) => Some(request),
+        Err(error) => {
+            reader.error(&node.span, format!("this case is no action: {error}"), "here", None);
+            None
+        }
+    }
 }

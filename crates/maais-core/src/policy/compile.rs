@@ -1,46 +1,56 @@
-//! From what was typed to what it means: order, index, compiled patterns, digest.
+//! From what was typed to what it means: order, index, questions about the past, digest.
 
-use std::fmt::Write as _;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
-use super::matcher::{Check, Cond, LimitSpec, PolicySet, Rule};
-use super::model::{ActionTypes, Condition, Policy, Test};
+use super::canonical;
+use super::history::HistorySpec;
+use super::index::Index;
+use super::matcher::{Cond, Label, LimitSpec, PolicySet, Rule};
+use super::model::{ActionTypes, Condition, History, LabelRule, Mode, Policy};
+use super::parse::Parsed;
+use crate::decision::Effect;
 use crate::diagnostic::Diagnostic;
 use crate::document::{Reader, listed};
-use crate::request::ActionType;
 
-/// Compiles policies in the order in which they were read, and warns of those that are never reached.
-pub(super) fn compile(mut policies: Vec<Policy>, problems: &mut Vec<Diagnostic>) -> PolicySet {
+/// Questions about the past that one set may ask.
+const HISTORIES_MAX: usize = 1_000;
+
+/// Compiles what was read, and warns of policies that are never reached.
+pub(super) fn compile(parsed: Parsed<'_>, problems: &mut Vec<Diagnostic>) -> PolicySet {
+    let Parsed { mut policies, labels, tools, default_decision, .. } = parsed;
     policies.sort_by_key(|policy| policy.priority); // stable: then document, then position
     warn_unreachable(&policies, problems);
-    let mut set = PolicySet { digest: digest(&policies), ..PolicySet::default() };
-    for policy in policies {
-        add(&mut set, policy);
+    let digest = canonical::digest(&policies, &labels, &tools, default_decision);
+    let mut compiler = Compiler::default();
+    compiler.labels(&labels);
+    let last = policies.last().map(|policy| (policy.source.clone(), policy.id_span.clone()));
+    let rules: Vec<Rule> = policies.into_iter().map(|policy| rule(&mut compiler, policy)).collect();
+    if let Some((source, span)) = last.filter(|_| compiler.histories.len() > HISTORIES_MAX) {
+        let mut reader = Reader::new(&source);
+        let message = format!("more than {HISTORIES_MAX} different `after`, `count` and `labels`");
+        reader.error(&span, message, "up to here", Some("ask the same question in fewer ways".to_owned()));
+        problems.extend(reader.into_problems());
     }
-    set
+    let limited = rules.iter().enumerate().filter(|(_, rule)| rule.condition.has_limit());
+    PolicySet {
+        index: Index::new(&rules),
+        limited: limited.filter_map(|(at, _)| u32::try_from(at).ok()).collect(),
+        limits: compiler.limits,
+        histories: compiler.histories,
+        tools,
+        default_decision,
+        digest,
+        rules,
+    }
 }
 
-fn add(set: &mut PolicySet, policy: Policy) {
-    let number = u32::try_from(set.rules.len()).unwrap_or(u32::MAX);
-    let targets = exact_targets(&policy.condition);
-    for kind in ActionType::ALL.into_iter().filter(|kind| policy.applies_to.contains(*kind)) {
-        let Some(index) = set.by_type.get_mut(kind.index()) else {
-            continue;
-        };
-        match &targets {
-            Some(targets) => targets.iter().for_each(|target| {
-                index.by_target.entry(target.as_str().into()).or_default().push(number);
-            }),
-            None => index.others.push(number),
-        }
-    }
+fn rule(compiler: &mut Compiler, policy: Policy) -> Rule {
     let (line, column) = policy.source.position(policy.id_span.start);
     let id: Arc<str> = policy.id.as_str().into();
-    let mut compiler = Compiler { id: id.clone(), limits: &mut set.limits };
-    let condition = compiler.condition(policy.condition);
-    set.rules.push(Rule {
+    compiler.id = id.clone();
+    let condition = compiler.condition(&policy.condition);
+    Rule {
         id,
         place: format!("{}:{line}:{column}", policy.source.name),
         effect: policy.decision,
@@ -50,83 +60,93 @@ fn add(set: &mut PolicySet, policy: Policy) {
         ids: policy.ids,
         metadata: policy.metadata,
         waives: policy.waives,
+        approvers: policy.approvers,
+        shadow: policy.mode == Mode::Shadow,
         applies_to: policy.applies_to,
         condition,
-    });
-}
-
-/// The targets outside which the condition certainly does not hold, if it names them.
-fn exact_targets(condition: &Condition) -> Option<Vec<String>> {
-    let texts = |values: &[serde_json::Value]| {
-        let texts: Option<Vec<String>> =
-            values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
-        texts.map(|mut texts| {
-            texts.sort();
-            texts.dedup();
-            texts
-        })
-    };
-    let of_test = |test: &Test| match test {
-        Test::Equals(value) => texts(std::slice::from_ref(value)),
-        Test::In(values) => texts(values),
-        Test::All(tests) => tests.iter().find_map(|test| match test {
-            Test::Equals(value) => texts(std::slice::from_ref(value)),
-            Test::In(values) => texts(values),
-            _ => None,
-        }),
-        _ => None,
-    };
-    match condition {
-        Condition::All(parts) => parts.iter().find_map(exact_targets),
-        Condition::Target(test) => of_test(test),
-        _ => None,
     }
 }
 
-/// Where a policy's rate limits are collected while its condition is compiled.
-struct Compiler<'a> {
+/// Where limits and questions about the past are collected while conditions are compiled.
+#[derive(Default)]
+struct Compiler {
     id: Arc<str>,
-    limits: &'a mut Vec<LimitSpec>,
+    limits: Vec<LimitSpec>,
+    histories: Vec<HistorySpec>,
+    by_name: HashMap<Box<str>, usize>,
+    by_label: HashMap<String, Vec<usize>>,
 }
 
-impl Compiler<'_> {
-    fn condition(&mut self, condition: Condition) -> Cond {
+impl Compiler {
+    fn condition(&mut self, condition: &Condition) -> Cond {
         match condition {
-            Condition::All(parts) => Cond::All(self.conditions(parts)),
+            Condition::All(parts) => match parts.as_slice() {
+                [one] => self.condition(one),
+                _ => Cond::All(self.conditions(parts)),
+            },
             Condition::Any(parts) => Cond::Any(self.conditions(parts)),
-            Condition::Not(inner) => Cond::Not(Box::new(self.condition(*inner))),
-            Condition::ActionType(types) => Cond::Types(types),
-            Condition::Target(test) => Cond::Target(check(test)),
-            Condition::Agent(test) => Cond::Agent(check(test)),
-            Condition::Parameter(path, test) => Cond::Parameter(path, check(test)),
-            Condition::AnyParameter(test) => Cond::AnyParameter(check(test)),
-            Condition::Url(part, test) => Cond::Url(part, check(test)),
-            Condition::Path(test) => Cond::Path(check(test)),
-            Condition::RateLimit(limit) => {
+            Condition::Not(inner) => Cond::Not(Box::new(self.condition(inner))),
+            Condition::ActionType(types) => Cond::Types(*types),
+            Condition::Holds(subject, test) => Cond::Holds(subject.clone().into(), test.clone().into()),
+            Condition::Time(hours) => Cond::Time(Box::new(hours.clone())),
+            Condition::Limit(limit) => {
                 self.limits.push(LimitSpec {
                     policy_id: self.id.clone(),
                     max: limit.max,
                     window_seconds: limit.window_seconds,
                     key: limit.key,
+                    cost: limit.cost.clone(),
                 });
                 Cond::Limit(self.limits.len().saturating_sub(1))
+            }
+            Condition::History(history) => Cond::History(self.history(history)),
+            Condition::Labels(labels) => {
+                let label = |name: &String| Label {
+                    name: name.as_str().into(),
+                    left_by: self.by_label.get(name).cloned().unwrap_or_default().into(),
+                };
+                Cond::Labels(labels.iter().map(label).collect())
             }
         }
     }
 
-    fn conditions(&mut self, parts: Vec<Condition>) -> Vec<Cond> {
-        parts.into_iter().map(|part| self.condition(part)).collect()
+    fn conditions(&mut self, parts: &[Condition]) -> Box<[Cond]> {
+        parts.iter().map(|part| self.condition(part)).collect()
     }
-}
 
-fn check(test: Test) -> Check {
-    match test {
-        Test::All(tests) => Check::All(tests.into_iter().map(check).collect()),
-        Test::Equals(value) => Check::Equals(value),
-        Test::In(values) => Check::In(values),
-        Test::NotIn(values) => Check::NotIn(values),
-        Test::Pattern(pattern) => Check::Pattern(pattern),
-        Test::Glob(globs) => Check::Glob(globs),
+    /// The number of a question; the same question has one number however often it is asked.
+    fn history(&mut self, history: &History) -> usize {
+        let name: Box<str> = canonical::history(history).to_string().into();
+        if let Some(number) = self.by_name.get(&name) {
+            return *number;
+        }
+        let condition = self.condition(&history.condition);
+        let number = self.histories.len();
+        self.histories.push(HistorySpec {
+            name: name.clone(),
+            condition,
+            at_least: history.at_least,
+            within_ms: history.within_ms,
+            effect: history.effect,
+        });
+        self.by_name.insert(name, number);
+        number
+    }
+
+    /// A label is the question whether something that leaves it was ever allowed.
+    fn labels(&mut self, labels: &[LabelRule]) {
+        for rule in labels {
+            let asked = History {
+                condition: Box::new(rule.when.clone()),
+                at_least: 1,
+                within_ms: None,
+                effect: Effect::Allow,
+            };
+            let number = self.history(&asked);
+            for label in &rule.add {
+                self.by_label.entry(label.clone()).or_default().push(number);
+            }
+        }
     }
 }
 
@@ -134,7 +154,7 @@ fn check(test: Test) -> Check {
 fn warn_unreachable(policies: &[Policy], problems: &mut Vec<Diagnostic>) {
     let mut caught = ActionTypes::default();
     let mut catching: Vec<&str> = Vec::new();
-    for policy in policies {
+    for policy in policies.iter().filter(|policy| policy.mode == Mode::Enforce) {
         if caught.covers(policy.applies_to) {
             let mut reader = Reader::new(&policy.source);
             let message = format!("the policy `{}` is never reached", policy.id);
@@ -151,18 +171,4 @@ fn warn_unreachable(policies: &[Policy], problems: &mut Vec<Diagnostic>) {
             catching.push(&policy.id);
         }
     }
-}
-
-/// SHA-256 over every policy as JSON with sorted keys, in the order in which they are tried.
-fn digest(policies: &[Policy]) -> String {
-    let mut hasher = Sha256::new();
-    for policy in policies {
-        hasher.update(policy.canonical.to_string().as_bytes());
-        hasher.update(b"\n");
-    }
-    let mut text = String::from("sha256:");
-    for byte in hasher.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

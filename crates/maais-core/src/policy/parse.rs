@@ -1,34 +1,54 @@
-//! From a document to policies: every mistake is noted with its place, none stops the reading.
+//! From documents to policies: every mistake is noted with its place, none stops the reading.
 
 mod condition;
+mod history;
+mod limit;
+mod rule;
+pub(crate) mod scope;
+pub(crate) mod test;
+mod time;
+mod tools;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use serde_json::{Map, Value};
-
-use super::model::{ActionTypes, Policy};
-use crate::decision::{Dimension, Effect, Severity};
-use crate::diagnostic::{Diagnostic, Source};
-use crate::document::{self, Fields, Node, Reader, Yaml};
+use super::model::{ActionTypes, LabelRule, Mode, Policy};
+use super::tools::ToolTypes;
+use crate::decision::Effect;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::document::{self, Document, Fields, Node, Reader, Yaml};
 use crate::request::ActionType;
 use crate::suggest::did_you_mean;
+use scope::{Scope, Tree};
 
-/// Bytes of a policy's id.
-const ID_BYTES_MAX: usize = 128;
+use rule::DEFAULTS_FIELDS;
+
 /// Policies in one document.
 const POLICIES_MAX: usize = 100_000;
 
-const FILE_FIELDS: [&str; 3] = ["version", "description", "policies"];
-const POLICY_FIELDS: [&str; 8] =
-    ["id", "applies_to", "condition", "decision", "reason", "priority", "metadata", "waives"];
+pub(crate) const FILE_FIELDS: [&str; 11] = [
+    "version",
+    "description",
+    "policies",
+    "default_decision",
+    "mode",
+    "defaults",
+    "lists",
+    "define",
+    "tools",
+    "labels",
+    "include",
+];
 
-/// A document's policies, every id it uses (those of policies that could not be read, too), and what is
-/// wrong with it.
+/// What the documents say, every id they use (those of policies that could not be read, too), and what is
+/// wrong with them.
 #[derive(Default)]
-pub(super) struct Parsed {
+pub(super) struct Parsed<'a> {
     pub(super) policies: Vec<Policy>,
-    pub(super) ids: Vec<Id>,
+    pub(super) labels: Vec<LabelRule>,
+    pub(super) tools: ToolTypes,
+    pub(super) default_decision: Option<Effect>,
+    pub(super) ids: Vec<(&'a Source, Id)>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -38,20 +58,43 @@ pub(super) struct Id {
     span: Range<usize>,
 }
 
-/// Reads one document.
-pub(super) fn parse(source: &Source) -> Parsed {
-    let document = match document::parse(source) {
-        Ok(document) => document,
-        Err(problems) => {
-            return Parsed { problems: problems.0, ..Parsed::default() };
-        }
-    };
-    let mut reader = Reader::new(source);
-    let mut ids = Vec::new();
-    let policies = file(&mut reader, &document.root, &mut ids).unwrap_or_default();
-    let mut problems = document.problems;
-    problems.extend(reader.into_problems());
-    Parsed { policies, ids, problems }
+/// Reads documents; they are taken in the order given.
+pub(super) fn parse<'a>(sources: &[&'a Source]) -> Parsed<'a> {
+    let mut parsed = Parsed::default();
+    let documents: Vec<(&'a Source, Result<Document, Diagnostics>)> =
+        sources.iter().map(|source| (*source, document::parse(source))).collect();
+    let trees: Vec<Tree<'_>> = documents
+        .iter()
+        .filter_map(|(source, document)| Some(Tree { source, root: &document.as_ref().ok()?.root }))
+        .collect();
+    let mut at = 0;
+    for (source, document) in &documents {
+        let document = match document {
+            Ok(document) => document,
+            Err(problems) => {
+                parsed.problems.extend(problems.0.iter().cloned());
+                continue;
+            }
+        };
+        let mut reader = Reader::new(source);
+        let scope = Scope::of(&trees, at, &mut reader);
+        at += 1;
+        file(&mut reader, &scope, &document.root, source, &mut parsed);
+        let mut problems = reader.into_problems();
+        // What a file says for all its policies is read once for each.
+        let mut seen = std::collections::HashSet::new();
+        problems.retain(|problem| seen.insert((problem.span.clone(), problem.message.clone())));
+        parsed.problems.extend(document.problems.iter().cloned());
+        parsed.problems.extend(problems);
+    }
+    parsed
+}
+
+/// The names of the documents that one includes.
+pub(super) fn includes(source: &Source) -> Vec<Result<String, &'static str>> {
+    let Ok(document) = document::parse(source) else { return Vec::new() };
+    let paths = scope::includes(&Tree { source, root: &document.root });
+    paths.iter().map(|(path, _)| scope::included(&source.name, path)).collect()
 }
 
 /// Two policies with one id: the log could not say which of them matched.
@@ -76,97 +119,111 @@ pub(super) fn refuse_duplicate_ids(ids: &[(&Source, Id)], problems: &mut Vec<Dia
     }
 }
 
-fn file(reader: &mut Reader<'_>, root: &Node, ids: &mut Vec<Id>) -> Option<Vec<Policy>> {
+fn file<'a>(
+    reader: &mut Reader<'_>,
+    scope: &Scope<'_>,
+    root: &Node,
+    source: &'a Source,
+    parsed: &mut Parsed<'a>,
+) {
     if root.value == Yaml::Null {
         reader.error(&root.span, "the file is empty", "nothing here", Some("begin with `policies:`".into()));
-        return None;
+        return;
     }
-    let fields = reader.map(root, "the file", &FILE_FIELDS)?;
-    let Some(list) = fields.field("policies") else {
-        reader.error(
-            fields.span,
-            "the file has no `policies`",
-            "here",
-            Some("add `policies:` with a list".into()),
-        );
-        return None;
+    let Some(fields) = reader.map(root, "the file", &FILE_FIELDS) else { return };
+    named(reader, scope, fields);
+    if let Some(node) = fields.field("default_decision")
+        && let Some(effect) = effect(reader, node)
+    {
+        parsed.default_decision = parsed.default_decision.max(Some(effect));
+    }
+    if let Some(node) = fields.field("tools") {
+        tools::tools(reader, node, &mut parsed.tools);
+    }
+    if let Some(node) = fields.field("labels") {
+        parsed.labels.extend(history::label_rules(reader, scope, node));
+    }
+    let file_mode = match fields.field("mode") {
+        Some(node) => mode(reader, node),
+        None => None,
     };
-    let items = reader.list(list, "policies")?;
+    let defaults = fields.field("defaults");
+    let defaults = defaults.and_then(|node| reader.map(node, "defaults", &DEFAULTS_FIELDS));
+    let mut ids = Vec::new();
+    let policies = policies(reader, scope, fields, defaults, &mut ids);
+    parsed.ids.extend(ids.into_iter().map(|id| (source, id)));
+    parsed.policies.extend(policies.into_iter().map(|mut policy| {
+        if file_mode == Some(Mode::Shadow) {
+            policy.mode = Mode::Shadow;
+        }
+        policy
+    }));
+}
+
+/// Lists and definitions: what is wrong with one is said where it stands, used or not.
+fn named(reader: &mut Reader<'_>, scope: &Scope<'_>, fields: Fields<'_>) {
+    if let Some(lists) = fields.field("lists").and_then(|node| reader.open_map(node, "lists")) {
+        scope::check_names(reader, &lists);
+        for (key, node) in lists.iter() {
+            test::check_list(reader, node, &key.text);
+        }
+    }
+    if let Some(defined) = fields.field("define").and_then(|node| reader.open_map(node, "define")) {
+        scope::check_names(reader, &defined);
+        for (key, node) in defined.iter() {
+            if let Some((_, _, within)) = scope.definition(reader, &key.text, &key.span) {
+                condition::condition(reader, &within, node);
+            }
+        }
+    }
+    if let Some(node) = fields.field("include") {
+        reader.texts(node, "include");
+    }
+}
+
+fn policies(
+    reader: &mut Reader<'_>,
+    scope: &Scope<'_>,
+    fields: Fields<'_>,
+    defaults: Option<Fields<'_>>,
+    ids: &mut Vec<Id>,
+) -> Vec<Policy> {
+    let Some(list) = fields.field("policies") else {
+        let else_useful = ["lists", "define", "tools", "labels", "include"];
+        if !else_useful.iter().any(|name| fields.field(name).is_some()) {
+            let help = "add `policies:` with a list".to_owned();
+            reader.error(fields.span, "the file has no `policies`", "here", Some(help));
+        }
+        return Vec::new();
+    };
+    let Some(items) = reader.list(list, "policies") else { return Vec::new() };
     if items.len() > POLICIES_MAX {
         let message = format!("{} policies in one file, but at most {POLICIES_MAX} are read", items.len());
         reader.error(&list.span, message, "too many", Some("split the file".into()));
-        return None;
+        return Vec::new();
     }
-    Some(items.iter().filter_map(|item| policy(reader, item, ids)).collect())
+    items.iter().filter_map(|item| rule::policy(reader, scope, item, defaults, ids)).collect()
 }
 
-fn policy(reader: &mut Reader<'_>, node: &Node, ids: &mut Vec<Id>) -> Option<Policy> {
-    let fields = reader.map(node, "a policy", &POLICY_FIELDS)?;
-    let id =
-        required(reader, &fields, "id").and_then(|node| Some((identifier(reader, node)?, node.span.clone())));
-    ids.extend(id.clone().map(|(text, span)| Id { text, span }));
-    let applies_to =
-        required(reader, &fields, "applies_to").and_then(|node| action_types(reader, node, "applies_to"));
-    let condition = match fields.field_or_null("condition") {
-        Some(node) => condition::condition(reader, node),
-        None => {
-            let help = "write `condition: {}` to match every action of these types".to_owned();
-            reader.error(fields.span, "a policy needs a `condition`", "in this one", Some(help));
-            None
-        }
-    };
-    let decision = required(reader, &fields, "decision").and_then(|node| effect(reader, node));
-    if let (Some(Effect::Allow), Some(node)) = (decision, fields.field("condition")) {
-        condition::refuse_allowing_excess(reader, node);
-    }
-    let reason = required(reader, &fields, "reason").and_then(|node| reader.text(node, "reason"));
-    let priority = match fields.field("priority") {
-        Some(node) => reader.int(node, "priority", -1_000_000..=1_000_000),
-        None => Some(100),
-    };
-    let metadata = metadata(reader, &fields);
-    let waives = waives(reader, &fields, decision);
-    let (severity, ids) = catalogue(reader, &fields, decision.unwrap_or(Effect::Deny));
-    let decision = decision?;
-    let (id, id_span) = id?;
-    Some(Policy {
-        id,
-        id_span,
-        source: reader.source().clone(),
-        applies_to: applies_to?,
-        condition: condition?,
-        decision,
-        reason: reason?,
-        priority: priority?,
-        metadata: metadata?,
-        severity: severity?,
-        ids,
-        waives,
-        canonical: node.to_json(),
-    })
+/// A condition that lost a part must not be used: it would match more than its author wrote.
+fn all_or_nothing<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
+    parts.into_iter().collect()
 }
 
-fn required<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
-    let node = fields.field(name);
-    if node.is_none() {
-        reader.error(fields.span, format!("a policy needs `{name}`"), "in this one", None);
+/// `enforce` or `shadow`.
+fn mode(reader: &mut Reader<'_>, node: &Node) -> Option<Mode> {
+    let text = reader.text(node, "mode")?;
+    let mode = Mode::NAMES.into_iter().find(|(name, _)| *name == text).map(|(_, mode)| mode);
+    if mode.is_none() {
+        let names = Mode::NAMES.map(|(name, _)| name);
+        let help = format!("one of {}{}", document::listed(&names), did_you_mean(&text, names));
+        reader.error(&node.span, format!("unknown mode `{text}`"), "unknown", Some(help));
     }
-    node
-}
-
-fn identifier(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    let text = reader.text(node, "id")?;
-    let fits =
-        text.len() <= ID_BYTES_MAX && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:#".contains(c));
-    if !fits {
-        let help = format!("at most {ID_BYTES_MAX} letters, digits and `_ - . / : #`");
-        reader.error(&node.span, format!("`{text}` is no policy id"), "this id", Some(help));
-    }
-    fits.then_some(text)
+    mode
 }
 
 /// One action type, several, or `"*"`.
-fn action_types(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<ActionTypes> {
+pub(super) fn action_types(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<ActionTypes> {
     let mut types = ActionTypes::default();
     let texts = reader.texts(node, name);
     for (text, span) in &texts {
@@ -196,7 +253,7 @@ fn action_types(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<Acti
     Some(types)
 }
 
-fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
+pub(super) fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
     let text = reader.text(node, "decision")?;
     let effect = Effect::from_name(&text);
     if effect.is_none() {
@@ -205,102 +262,4 @@ fn effect(reader: &mut Reader<'_>, node: &Node) -> Option<Effect> {
         reader.error(&node.span, format!("unknown effect `{text}`"), "no effect", Some(help));
     }
     effect
-}
-
-fn metadata(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Map<String, Value>> {
-    let Some(node) = fields.field("metadata") else {
-        return Some(Map::new());
-    };
-    reader.open_map(node, "metadata")?;
-    match node.to_json() {
-        Value::Object(map) => Some(map),
-        _ => None,
-    }
-}
-
-/// Severity and ids of public catalogues that the metadata names.
-fn catalogue(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    decision: Effect,
-) -> (Option<Severity>, Vec<String>) {
-    let fallback = if decision == Effect::Allow { Severity::Info } else { Severity::Medium };
-    let Some(Yaml::Map(entries)) = fields.field("metadata").map(|node| &node.value) else {
-        return (Some(fallback), Vec::new());
-    };
-    let mut severity = Some(fallback);
-    let mut ids = Vec::new();
-    for (key, node) in entries {
-        match key.text.as_str() {
-            "severity" => severity = severity_of(reader, node),
-            "mitre_technique" | "mitre" | "atlas" | "owasp" => {
-                for (id, span) in reader.texts(node, &key.text) {
-                    if !is_catalogue_id(&id) {
-                        let help = "ATT&CK `T1059`, ATLAS `AML.T0051`, OWASP `LLM01` or `ASI02`".to_owned();
-                        reader.warning(
-                            &span,
-                            format!("`{id}` is no catalogue id"),
-                            "unknown form",
-                            Some(help),
-                        );
-                    }
-                    ids.push(id);
-                }
-            }
-            _ => {}
-        }
-    }
-    (severity, ids)
-}
-
-fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
-    let text = reader.text(node, "severity")?;
-    let severity = Severity::from_name(&text);
-    if severity.is_none() {
-        let names = Severity::ALL.map(Severity::as_str);
-        let help = format!("one of {}{}", document::listed(&names), did_you_mean(&text, names));
-        reader.error(&node.span, format!("unknown severity `{text}`"), "unknown", Some(help));
-    }
-    severity
-}
-
-/// The forms of ATT&CK, ATLAS and OWASP ids; whether the id exists is a matter of the bundled data.
-fn is_catalogue_id(id: &str) -> bool {
-    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    let technique = |text: &str| match text.split_once('.') {
-        Some((main, sub)) => digits(main, 4) && digits(sub, 3),
-        None => digits(text, 4),
-    };
-    let attack = id.strip_prefix('T').or_else(|| id.strip_prefix("AML.T"));
-    let owasp = id.strip_prefix("ASI").or_else(|| id.strip_prefix("LLM"));
-    attack.is_some_and(technique) || owasp.is_some_and(|rest| rest.get(..2).is_some_and(|two| digits(two, 2)))
-}
-
-fn waives(reader: &mut Reader<'_>, fields: &Fields<'_>, decision: Option<Effect>) -> Vec<Dimension> {
-    let Some(node) = fields.field("waives") else {
-        return Vec::new();
-    };
-    if decision.is_some_and(|effect| effect != Effect::Allow) {
-        reader.error(
-            &node.span,
-            "only a policy that allows can waive a check",
-            "here",
-            Some("remove `waives`".into()),
-        );
-    }
-    let mut waived = Vec::new();
-    for (text, span) in reader.texts(node, "waives") {
-        match Dimension::from_key(&text) {
-            Some(Dimension::Accountability) => {
-                let message = "accountability cannot be waived: somebody must answer for every action";
-                reader.error(&span, message, "not this one", Some("give the agent an owner".into()));
-            }
-            Some(dimension) => waived.push(dimension),
-            None => {
-                let help = Some("one of `C`, `I`, `A`".to_owned());
-                reader.error(&span, format!("unknown check `{text}`"), "unknown", help);
-            }
-        }
-    }
-    waived
 }

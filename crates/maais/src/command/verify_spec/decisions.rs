@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use maais_runtime::Snapshot;
 use maais_runtime::core::decide::decide;
 use maais_runtime::core::diagnostic::Source;
@@ -83,7 +82,7 @@ fn requests() -> Result<Vec<ActionRequest>, Box<dyn std::error::Error>> {
             [("a", "x", 1), ("a", "z", 2), ("b", "x", 3), ("b", "y", 1), ("b", "z", 2), ("c", "z", 9)]
         {
             let value = json!({"agent_id": agent, "action_type": kind.as_str(), "target": target, "parameters": {"n": number}});
-            let defaults = Defaults { action_id: "id".into(), timestamp: Timestamp::UNIX_EPOCH };
+            let defaults = Defaults { action_id: "id".into(), timestamp: jiff::Timestamp::UNIX_EPOCH };
             requests.push(ActionRequest::from_value(value, defaults)?);
         }
     }
@@ -92,7 +91,7 @@ fn requests() -> Result<Vec<ActionRequest>, Box<dyn std::error::Error>> {
 
 fn answer(set: &policy::PolicySet, request: &ActionRequest) -> String {
     let facts = Facts::new(request, &NoMemo);
-    let decision = decide(set, &Settings::default(), &facts, &State::default(), Timestamp::UNIX_EPOCH);
+    let decision = decide(set, &Settings::default(), &facts, &State::default());
     serde_json::Value::Object(decision.to_json()).to_string()
 }
 
