@@ -1,6 +1,7 @@
 //! From a document to policies: every mistake is noted with its place, none stops the reading.
 
 mod condition;
+mod ids;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -228,29 +229,9 @@ fn catalogue(
     let Some(Yaml::Map(entries)) = fields.field("metadata").map(|node| &node.value) else {
         return (Some(fallback), Vec::new());
     };
-    let mut severity = Some(fallback);
-    let mut ids = Vec::new();
-    for (key, node) in entries {
-        match key.text.as_str() {
-            "severity" => severity = severity_of(reader, node),
-            "mitre_technique" | "mitre" | "atlas" | "owasp" => {
-                for (id, span) in reader.texts(node, &key.text) {
-                    if !is_catalogue_id(&id) {
-                        let help = "ATT&CK `T1059`, ATLAS `AML.T0051`, OWASP `LLM01` or `ASI02`".to_owned();
-                        reader.warning(
-                            &span,
-                            format!("`{id}` is no catalogue id"),
-                            "unknown form",
-                            Some(help),
-                        );
-                    }
-                    ids.push(id);
-                }
-            }
-            _ => {}
-        }
-    }
-    (severity, ids)
+    let ids = ids::ids(reader, entries);
+    let named = entries.iter().find(|(key, _)| key.text == "severity");
+    (named.map_or(Some(fallback), |(_, node)| severity_of(reader, node)), ids)
 }
 
 fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
@@ -262,18 +243,6 @@ fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
         reader.error(&node.span, format!("unknown severity `{text}`"), "unknown", Some(help));
     }
     severity
-}
-
-/// The forms of ATT&CK, ATLAS and OWASP ids; whether the id exists is a matter of the bundled data.
-fn is_catalogue_id(id: &str) -> bool {
-    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    let technique = |text: &str| match text.split_once('.') {
-        Some((main, sub)) => digits(main, 4) && digits(sub, 3),
-        None => digits(text, 4),
-    };
-    let attack = id.strip_prefix('T').or_else(|| id.strip_prefix("AML.T"));
-    let owasp = id.strip_prefix("ASI").or_else(|| id.strip_prefix("LLM"));
-    attack.is_some_and(technique) || owasp.is_some_and(|rest| rest.get(..2).is_some_and(|two| digits(two, 2)))
 }
 
 fn waives(reader: &mut Reader<'_>, fields: &Fields<'_>, decision: Option<Effect>) -> Vec<Dimension> {
