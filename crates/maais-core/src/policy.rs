@@ -5,6 +5,7 @@
 
 pub mod case;
 mod compile;
+pub mod coverage;
 pub mod matcher;
 pub mod model;
 mod parse;
