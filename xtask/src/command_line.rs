@@ -1,5 +1,7 @@
 //! What was typed, as a request. Knows the names of the suites, runs none of them.
 
+use std::path::PathBuf;
+
 use crate::suites::{SUITES, Suite};
 
 pub(crate) const HELP: &str = "\
@@ -13,11 +15,15 @@ Commands:
   fmt          format Rust and Python in place
   tidy         house rules that clippy does not know
   python-env   create or update the virtual environment of the Python suites
+  atlas        make the bundled table of MITRE ATLAS, ATT&CK and OWASP ids
 
 Options of `test`:
   --list       name the suites and stop
   --only NAME  run one suite and what it needs (may be repeated)
   --fail-fast  stop after the first suite that fails
+
+Options of `atlas`:
+  --source DIR the folder with ATLAS.yaml, atlas_attack_map.json and owasp_ids.json
 
 Examples:
   cargo xtask test
@@ -37,6 +43,7 @@ pub(crate) enum Request {
     List,
     Run { suites: Vec<&'static Suite>, on_failure: OnFailure },
     Format,
+    Atlas { source: PathBuf },
 }
 
 pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
@@ -51,6 +58,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["tidy"] => run(&["tidy"]),
         ["python-env"] => run(&["python-env"]),
         ["fmt"] => Ok(Request::Format),
+        ["atlas", "--source", folder] => Ok(Request::Atlas { source: folder.into() }),
+        ["atlas", ..] => Err("`atlas` needs `--source DIR`; see `cargo xtask --help`".into()),
         [command @ ("lint" | "tidy" | "python-env" | "fmt"), option, ..] => {
             Err(format!("`{command}` takes no option `{option}`; see `cargo xtask --help`"))
         }
@@ -135,7 +144,7 @@ mod tests {
 
     #[test]
     fn typing_errors_are_named() {
-        for line in ["tset", "test --onyl fmt", "test --only", "test --only fmtt", "tidy --fast"] {
+        for line in ["tset", "test --onyl fmt", "test --only", "test --only fmtt", "tidy --fast", "atlas"] {
             let words: Vec<String> = line.split_whitespace().map(String::from).collect();
             assert!(parse(&words).is_err(), "{line}");
         }

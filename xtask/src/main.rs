@@ -1,8 +1,9 @@
-//! The front door for people who work on the project: `cargo xtask test`, `lint`, `fmt`, `tidy`.
+//! The front door for people who work on the project: `cargo xtask test`, `lint`, `fmt`, `tidy`, `atlas`.
 //!
 //! It runs tools and reports; it decides nothing about the product and is never shipped.
 
 mod apt;
+mod atlas;
 mod command_line;
 mod licences;
 mod program;
@@ -47,6 +48,10 @@ fn carry_out(request: Request) -> Result<ExitCode, String> {
         }
         Request::Format => {
             suites::format(&Workspace::open()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Request::Atlas { source } => {
+            atlas::run(&Workspace::open()?, &source)?;
             Ok(ExitCode::SUCCESS)
         }
     }

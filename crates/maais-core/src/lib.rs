@@ -4,6 +4,7 @@
 //! crate's `clippy.toml` bans them); no wire format but JSON and YAML text handed in as values.
 
 pub mod attempt;
+pub mod catalogue;
 pub mod check;
 pub mod decide;
 pub mod decision;

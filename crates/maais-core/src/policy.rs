@@ -7,6 +7,7 @@ mod canonical;
 pub mod case;
 mod check;
 mod compile;
+pub mod coverage;
 mod history;
 mod index;
 mod literal;

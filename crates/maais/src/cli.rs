@@ -66,6 +66,9 @@ pub(crate) enum Command {
     VerifySpec(VerifySpec),
     /// Write a starter configuration and policies.
     Init(Init),
+    /// Show which attacks of MITRE ATLAS and OWASP the policies name.
+    #[command(subcommand)]
+    Atlas(Atlas),
     /// Print shell completions.
     #[command(after_help = "Example:\n  maais completions bash > /etc/bash_completion.d/maais")]
     Completions {
@@ -306,4 +309,51 @@ pub(crate) struct Init {
     /// Replace files that are there.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// Show which attacks of MITRE ATLAS and OWASP the policies name.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Atlas {
+    /// Count, by tactic, the techniques that rules name, directly or through ATT&CK.
+    #[command(
+        after_help = "Only rules that deny or require approval count. That a rule names a technique does not
+prove that it stops it.
+
+Examples:
+  maais atlas coverage                   policies in force here
+  maais atlas coverage atlas baseline    those of two packs
+  maais atlas coverage atlas --navigator layer.json"
+    )]
+    Coverage {
+        /// Files, folders or packs; none: those in force.
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Settings file; `maais.yaml` if there is one.
+        #[arg(long, env = "MAAIS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Also write a layer for the ATLAS Navigator.
+        #[arg(long, value_name = "FILE")]
+        navigator: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what an id means, where it belongs, and which rules name it.
+    #[command(after_help = "Examples:
+  maais atlas show AML.T0051
+  maais atlas show T1059 atlas           with the rules of a pack
+  maais atlas show LLM06 --json")]
+    Show {
+        /// An id of ATLAS, ATT&CK or OWASP.
+        id: String,
+        /// Files, folders or packs; none: those in force.
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Settings file; `maais.yaml` if there is one.
+        #[arg(long, env = "MAAIS_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }

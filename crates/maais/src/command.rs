@@ -1,5 +1,6 @@
 //! One module a command, each with a `run` that returns the exit code.
 
+mod atlas;
 mod audit;
 mod bench;
 mod check;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Demo(args) => demo::run(&args),
         Command::VerifySpec(args) => verify_spec::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Atlas(command) => atlas::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "maais", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 mod condition;
 mod history;
+mod ids;
 mod limit;
 mod rule;
 pub(crate) mod scope;

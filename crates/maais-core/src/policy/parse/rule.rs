@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::case::{Case, CaseDefaults};
 use super::super::model::{ActionTypes, Condition, Example, Mode, Policy};
 use super::scope::Scope;
-use super::{Id, action_types, condition, effect};
+use super::{Id, action_types, condition, effect, ids};
 use crate::decision::{Dimension, Effect, Severity};
 use crate::document::{self, Fields, Key, Node, Reader, Yaml};
 use crate::suggest::did_you_mean;
@@ -204,29 +204,10 @@ fn catalogue(
     decision: Effect,
 ) -> (Option<Severity>, Vec<String>) {
     let fallback = if decision == Effect::Allow { Severity::Info } else { Severity::Medium };
-    let mut severity = Some(fallback);
-    let mut ids = Vec::new();
-    for (key, node) in asked.metadata_entries() {
-        match key.text.as_str() {
-            "severity" => severity = severity_of(reader, node),
-            "mitre_technique" | "mitre" | "atlas" | "owasp" => {
-                for (id, span) in reader.texts(node, &key.text) {
-                    if !is_catalogue_id(&id) {
-                        let help = "ATT&CK `T1059`, ATLAS `AML.T0051`, OWASP `LLM01` or `ASI02`".to_owned();
-                        reader.warning(
-                            &span,
-                            format!("`{id}` is no catalogue id"),
-                            "unknown form",
-                            Some(help),
-                        );
-                    }
-                    ids.push(id);
-                }
-            }
-            _ => {}
-        }
-    }
-    (severity, ids)
+    let entries = asked.metadata_entries();
+    let ids = ids::ids(reader, &entries);
+    let named = entries.iter().find(|(key, _)| key.text == "severity");
+    (named.map_or(Some(fallback), |(_, node)| severity_of(reader, node)), ids)
 }
 
 fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
@@ -238,18 +219,6 @@ fn severity_of(reader: &mut Reader<'_>, node: &Node) -> Option<Severity> {
         reader.error(&node.span, format!("unknown severity `{text}`"), "unknown", Some(help));
     }
     severity
-}
-
-/// The forms of ATT&CK, ATLAS and OWASP ids; whether the id exists is a matter of the bundled data.
-fn is_catalogue_id(id: &str) -> bool {
-    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    let technique = |text: &str| match text.split_once('.') {
-        Some((main, sub)) => digits(main, 4) && digits(sub, 3),
-        None => digits(text, 4),
-    };
-    let attack = id.strip_prefix('T').or_else(|| id.strip_prefix("AML.T"));
-    let owasp = id.strip_prefix("ASI").or_else(|| id.strip_prefix("LLM"));
-    attack.is_some_and(technique) || owasp.is_some_and(|rest| rest.get(..2).is_some_and(|two| digits(two, 2)))
 }
 
 fn waives(reader: &mut Reader<'_>, asked: &Asked<'_>, decision: Option<Effect>) -> Vec<Dimension> {
