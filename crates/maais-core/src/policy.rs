@@ -8,6 +8,7 @@ pub mod case;
 mod check;
 mod compile;
 pub mod coverage;
+pub mod explain;
 mod history;
 mod index;
 mod literal;

@@ -53,6 +53,12 @@ impl Words {
         Self { texts: texts.into(), others: others.into() }
     }
 
+    /// As a list, for people.
+    pub(super) fn listed(&self) -> String {
+        let texts = self.texts.iter().map(|text| format!("`{text}`"));
+        texts.chain(self.others.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
+    }
+
     fn contain(&self, text: &str) -> bool {
         self.texts.binary_search_by(|word| (**word).cmp(text)).is_ok()
             || self.others.iter().any(|value| same_text(value, text))
@@ -121,6 +127,26 @@ impl Check {
                 Some(words.texts.iter().map(|text| text.to_string()).collect())
             }
             _ => None,
+        }
+    }
+
+    /// Texts that stand in the test, or that its patterns cannot do without: where its answer may change.
+    pub(super) fn literals(&self) -> Vec<String> {
+        let of = |words: &Words| words.texts.iter().map(|text| text.to_string()).collect();
+        match self {
+            Self::All(checks) => checks.iter().flat_map(Self::literals).collect(),
+            Self::Equals(Value::String(text)) => vec![text.clone()],
+            Self::Equals(value) => vec![value.to_string()],
+            Self::In(words) | Self::NotIn(words) => of(words),
+            Self::Pattern(pattern) => pattern.needs().map(<[String]>::to_vec).unwrap_or_default(),
+            Self::Glob(globs) => {
+                globs.iter().map(|glob| glob.as_str().replace("**", "a/b").replace(['*', '?'], "a")).collect()
+            }
+            Self::Prefix(texts) | Self::Suffix(texts) | Self::Contains(texts) => texts.to_vec(),
+            Self::Compare(_, bound) => vec![bound.to_string()],
+            Self::Cidr(blocks) => blocks.iter().map(|block| block.addr().to_string()).collect(),
+            Self::AnyOf(check) | Self::AllOf(check) | Self::View(_, check) => check.literals(),
+            Self::Exists(_) | Self::Length(_) | Self::Type(_) => Vec::new(),
         }
     }
 

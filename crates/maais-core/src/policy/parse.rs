@@ -203,7 +203,25 @@ fn policies(
         reader.error(&list.span, message, "too many", Some("split the file".into()));
         return Vec::new();
     }
-    items.iter().filter_map(|item| rule::policy(reader, scope, item, defaults, ids)).collect()
+    let mut policy = |item: &Node| {
+        or_say_so(reader, item, "policy", |reader| rule::policy(reader, scope, item, defaults, ids))
+    };
+    items.iter().filter_map(&mut policy).collect()
+}
+
+/// What could not be understood is an error, even if nobody said why: it must never be left out in silence.
+fn or_say_so<'a, T>(
+    reader: &mut Reader<'a>,
+    node: &Node,
+    what: &str,
+    read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+) -> Option<T> {
+    let before = reader.errors();
+    let found = read(reader);
+    if found.is_none() && reader.errors() == before {
+        reader.error(&node.span, format!("this {what} is not understood"), "here", None);
+    }
+    found
 }
 
 /// A condition that lost a part must not be used: it would match more than its author wrote.

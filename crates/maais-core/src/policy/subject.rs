@@ -110,6 +110,42 @@ impl Place {
         deep.find(if deep.context { request.context() } else { request.parameters() })
     }
 
+    /// The key in a condition.
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::Plain(subject) => subject.key(),
+            Self::Named(name) => format!("parameters.{name}"),
+            Self::Deep(deep) => {
+                let path = deep.steps.first().map_or("", |(_, joined)| joined);
+                format!("{}.{path}", if deep.context { "context" } else { "parameters" })
+            }
+        }
+    }
+
+    /// What a test looks at, for people.
+    pub(super) fn shown(&self, eval: &Eval<'_, '_>, see: &mut dyn FnMut(&str)) {
+        let Self::Plain(subject) = self else {
+            self.texts(eval, see);
+            return;
+        };
+        let facts = eval.facts;
+        match subject {
+            Subject::Tenant => see(&eval.state.tenant),
+            Subject::Role => eval.state.roles.iter().for_each(|role| see(role)),
+            Subject::Url(_) => facts.urls().iter().for_each(|url| see(&url.given)),
+            Subject::Path => facts.paths().iter().for_each(|path| see(&path.given)),
+            Subject::Command(_) => facts.commands().iter().for_each(|command| see(&command.given)),
+            Subject::Sql(_) => facts.sqls().iter().for_each(|sql| see(&sql.given)),
+            Subject::Sensitive => {
+                let hits = facts.sensitive().iter().flat_map(|fact| fact.hits.iter());
+                hits.for_each(|hit| see(hit.kind.as_str()));
+            }
+            _ => {
+                self.texts(eval, see);
+            }
+        }
+    }
+
     /// Every text that a test might look at. False if some of what is there cannot be read as text, so that
     /// nothing can be concluded from what is not among them.
     pub(super) fn texts(&self, eval: &Eval<'_, '_>, see: &mut dyn FnMut(&str)) -> bool {
