@@ -1,6 +1,8 @@
-//! What an action is about, in canonical form: its URLs, paths and sensitive data.
+//! What an action is about, in canonical form: its URLs, paths, commands, SQL and sensitive data.
 //!
 //! Each view is computed at most once, and only if a rule or check asks. Nothing is decided here.
+
+mod roles;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -10,7 +12,9 @@ use serde_json::Value;
 
 use crate::detect::{self, Hit, Kind};
 use crate::request::{ActionRequest, ActionType};
+use crate::view::command::CommandOutcome;
 use crate::view::path::{self, PathOutcome};
+use crate::view::sql::SqlOutcome;
 use crate::view::url::{self, UrlOutcome};
 
 /// URLs that are looked at in one action; with more, the rest counts as unparseable.
@@ -68,6 +72,28 @@ pub struct PathFact {
     pub outcome: PathOutcome,
 }
 
+/// A command line in an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandFact {
+    /// Where it stands, as an RFC 6901 pointer into the request.
+    pub place: String,
+    /// As it was given; a list of words joined by spaces.
+    pub given: String,
+    /// What it means.
+    pub outcome: CommandOutcome,
+}
+
+/// SQL in an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SqlFact {
+    /// Where it stands, as an RFC 6901 pointer into the request.
+    pub place: String,
+    /// As it was given.
+    pub given: String,
+    /// What it means.
+    pub outcome: SqlOutcome,
+}
+
 /// Sensitive data in an action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SensitiveFact {
@@ -96,6 +122,8 @@ pub struct Facts<'a> {
     leaves: OnceCell<Leaves<'a>>,
     urls: OnceCell<Vec<UrlFact>>,
     paths: OnceCell<Vec<PathFact>>,
+    commands: OnceCell<Vec<CommandFact>>,
+    sqls: OnceCell<Vec<SqlFact>>,
     sensitive: OnceCell<Vec<SensitiveFact>>,
 }
 
@@ -115,6 +143,8 @@ impl<'a> Facts<'a> {
             leaves: OnceCell::new(),
             urls: OnceCell::new(),
             paths: OnceCell::new(),
+            commands: OnceCell::new(),
+            sqls: OnceCell::new(),
             sensitive: OnceCell::new(),
         }
     }
@@ -142,6 +172,16 @@ impl<'a> Facts<'a> {
     /// The paths: the target of a file action, parameters that are named like one, texts that are one.
     pub fn paths(&self) -> &[PathFact] {
         self.paths.get_or_init(|| self.find_paths())
+    }
+
+    /// The command lines: parameters that are named like one, and what a shell's tool is given.
+    pub fn commands(&self) -> &[CommandFact] {
+        self.commands.get_or_init(|| roles::commands(self))
+    }
+
+    /// The SQL: parameters that are named like it where a database is asked, texts that are it.
+    pub fn sqls(&self) -> &[SqlFact] {
+        self.sqls.get_or_init(|| roles::sqls(self))
     }
 
     /// Sensitive data in target, goal, names and values.

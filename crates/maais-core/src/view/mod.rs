@@ -5,8 +5,10 @@
 //! read in different ways has no view; it is `Unparseable` with the reason, which policy counts as
 //! a match for rules that refuse and as no match for rules that allow.
 
+pub mod command;
 mod host;
 pub mod path;
 mod places;
 mod secrets;
+pub mod sql;
 pub mod url;
