@@ -18,6 +18,7 @@ pub mod model;
 mod parse;
 mod pattern;
 pub mod quantity;
+pub mod schema;
 mod subject;
 pub mod tools;
 mod tri;

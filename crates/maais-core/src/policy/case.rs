@@ -38,13 +38,13 @@ use crate::state::{Exceeded, Limit, State};
 use crate::suggest::did_you_mean;
 
 /// The fields of the action itself.
-const REQUEST_FIELDS: [&str; 7] =
+pub(super) const REQUEST_FIELDS: [&str; 7] =
     ["action_type", "target", "parameters", "agent_id", "declared_goal", "context", "timestamp"];
 /// What surrounds it.
-const AROUND_FIELDS: [&str; 9] =
+pub(super) const AROUND_FIELDS: [&str; 9] =
     ["after", "history", "labels", "role", "tenant", "at", "decision", "explanation", "note"];
 /// What surrounds an earlier action.
-const PAST_FIELDS: [&str; 2] = ["ago", "effect"];
+pub(super) const PAST_FIELDS: [&str; 2] = ["ago", "effect"];
 /// Earlier actions of one case.
 const HISTORY_MAX: usize = 2_000;
 

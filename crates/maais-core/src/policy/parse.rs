@@ -5,8 +5,8 @@ mod history;
 mod ids;
 mod limit;
 mod rule;
-pub(crate) mod scope;
-pub(crate) mod test;
+mod scope;
+pub(super) mod test;
 mod time;
 mod tools;
 
@@ -22,12 +22,13 @@ use crate::request::ActionType;
 use crate::suggest::did_you_mean;
 use scope::{Scope, Tree};
 
-use rule::DEFAULTS_FIELDS;
+pub(super) use condition::KEYS;
+pub(super) use rule::{DEFAULTS_FIELDS, POLICY_FIELDS};
 
 /// Policies in one document.
 const POLICIES_MAX: usize = 100_000;
 
-pub(crate) const FILE_FIELDS: [&str; 11] = [
+pub(super) const FILE_FIELDS: [&str; 11] = [
     "version",
     "description",
     "policies",

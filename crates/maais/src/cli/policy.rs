@@ -117,6 +117,10 @@ Examples:
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Print the JSON Schema of policy files, for editors.
+    #[command(after_help = "In a policy file:
+  # yaml-language-server: $schema=policy.json")]
+    Schema,
 }
 
 /// Decide requests by policies alone.

@@ -8,7 +8,9 @@ mod list;
 mod requests;
 mod test;
 
-use super::Done;
+use std::process::ExitCode;
+
+use super::{Done, print_json};
 use crate::cli::Policy;
 
 /// Runs a subcommand.
@@ -26,5 +28,9 @@ pub(crate) fn run(command: &Policy) -> Done {
         }
         Policy::Bench { paths, requests, json } => eval::bench(paths, requests.as_deref(), *json),
         Policy::Import { file } => import::run(file),
+        Policy::Schema => {
+            print_json(&maais_runtime::core::policy::schema::schema())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
