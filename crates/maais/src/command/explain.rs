@@ -22,7 +22,8 @@ pub(crate) fn run(args: &Explain) -> Done {
     let snapshot = Snapshot::load(settings.as_deref(), &args.policies)?;
     let request = request(args)?;
     let facts = Facts::new(&request, &NoMemo).typed(snapshot.policies.tools());
-    let state = State { now: jiff::Timestamp::now(), ..State::default() };
+    let roles = snapshot.settings.roles_of(request.agent_id().as_str());
+    let state = State { now: jiff::Timestamp::now(), roles, ..State::default() };
     let decision = decide(&snapshot.policies, &snapshot.settings, &facts, &state);
     let tried = snapshot.policies.explain(&facts, &state);
     let deciding = tried.iter().position(|tried| tried.matches && !tried.rule.shadow);
