@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod explain;
 mod history;
 mod index;
+pub mod lint;
 mod literal;
 mod look_around;
 pub mod matcher;

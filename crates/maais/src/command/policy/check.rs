@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use maais_runtime::core::diagnostic::Level;
-use maais_runtime::{Snapshot, SnapshotError};
+use maais_runtime::core::policy::lint::lint;
+use maais_runtime::{Snapshot, SnapshotError, policy_sources};
 use serde_json::{Value, json};
 
 use crate::command::{Done, print_json, verdict};
@@ -14,7 +15,10 @@ pub(super) fn run(paths: &[PathBuf], strict: bool, as_json: bool) -> Done {
     let fine = |loaded: bool, problems: usize| loaded && !(strict && problems > 0);
     let loaded = Snapshot::load(None, paths);
     let (problems, rules) = match loaded {
-        Ok(snapshot) => (snapshot.warnings, Some(snapshot.policies.rules().len())),
+        Ok(mut snapshot) => {
+            snapshot.warnings.0.extend(lint(&policy_sources(paths)?).unwrap_or_else(|problems| problems.0));
+            (snapshot.warnings, Some(snapshot.policies.rules().len()))
+        }
         Err(SnapshotError::Invalid(problems)) => (problems, None),
         Err(other) => return Err(other.into()),
     };
