@@ -25,8 +25,9 @@ pub const LENGTH_MAX: usize = 64 * 1024;
 /// Statements in one text.
 pub const STATEMENTS_MAX: usize = 1_000;
 
-/// Brackets and keywords that the parser may nest.
-const DEPTH_MAX: usize = 40;
+/// Brackets and keywords that the parser may nest, one subquery being about three of them. The
+/// parser recurses with large frames: this much fits into 1 MiB of stack.
+const DEPTH_MAX: usize = 24;
 
 /// Tokens that may stand in a row without a comma, those around open brackets included. A chain of
 /// operators becomes a tree as deep as the chain is long, and trees are walked on the stack.

@@ -187,13 +187,26 @@ fn limits_are_limits() {
     assert_eq!(reason(&chain(500)), "is nested too deeply");
     let values = format!("INSERT INTO a VALUES {}(1)", "(1, 'x'), ".repeat(5_000));
     assert_eq!(parsed(&values).len(), 1);
+    let subqueries = |count: usize| {
+        format!("{}SELECT 1 FROM a{}", "SELECT 1 FROM a WHERE b IN (".repeat(count), ")".repeat(count))
+    };
+    assert_eq!(parsed(&subqueries(7)).len(), 1);
+    assert!(!reason(&subqueries(24)).is_empty());
     let unions = |count: usize| format!("SELECT a, b FROM t{}", " UNION SELECT a, b FROM t".repeat(count));
     assert_eq!(parsed(&unions(UNIONS_MAX)).len(), 1);
     assert_eq!(reason(&unions(UNIONS_MAX + 1)), "is nested too deeply");
 }
 
+/// Half of what threads usually have.
+const STACK: usize = 1 << 20;
+
 #[test]
 fn deep_nesting_neither_overflows_nor_takes_long() {
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(nest).unwrap();
+    thread.join().unwrap();
+}
+
+fn nest() {
     for part in [
         "(",
         "((SELECT ",
@@ -253,7 +266,7 @@ fn deep_nesting_neither_overflows_nor_takes_long() {
         "a := ",
     ] {
         for start in ["", "SELECT ", "SELECT * FROM ", "SELECT * FROM a WHERE ", "CREATE TABLE a (b "] {
-            for times in [10, 30, 39, 60, 300, 480, 900, LENGTH_MAX / part.len() - 30] {
+            for times in [10, 14, 18, 23, 30, 60, 300, 480, 900, LENGTH_MAX / part.len() - 30] {
                 let _ = view(&format!("{start}{}", part.repeat(times)));
                 let _ = view(&format!("{start}{}1", part.repeat(times)));
                 if part.ends_with('(') && times < 300 {
