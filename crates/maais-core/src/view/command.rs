@@ -11,8 +11,11 @@
 //! rather than a crate: those at hand leave the unquoting to the caller, remember inputs globally,
 //! and weigh more than everything else in this crate together.
 
+mod compound;
 mod expand;
 mod found;
+mod options;
+mod redirect;
 mod run;
 mod script;
 mod tables;
