@@ -1,0 +1,245 @@
+//! What a condition's key looks at, and every test of its specification held against that.
+
+use maais_core::facts::Facts;
+use maais_core::view::command::CommandOutcome;
+use maais_core::view::path::{self, PathOutcome};
+use maais_core::view::sql::SqlOutcome;
+use maais_core::view::url::{self, UrlOutcome, UrlView};
+use serde_json::Value;
+
+use crate::kleene::{Answer, agreed, every, not, some};
+use crate::values::{OPERATORS, holds_of_text, holds_of_value, inside, ordered, over_all, tests_of, written};
+
+/// A part of something that was looked at: its text, nothing there, or not to be known.
+#[derive(Debug, Clone)]
+pub enum Part {
+    Text(String),
+    Absent,
+    Unreadable,
+}
+
+/// Tests of one text that is certainly there.
+pub fn of_text(spec: &Value, text: &str) -> Answer {
+    let holds = |(operator, operand): &(String, Value)| holds_of_text(operator, operand, text, false);
+    tests_of(spec).iter().all(holds).into()
+}
+
+/// Any role holds; `not_in`: none is in.
+pub fn of_roles(spec: &Value, roles: &[String]) -> Answer {
+    let holds = |(operator, operand): &(String, Value)| match operator.as_str() {
+        "exists" => Answer::from(roles.is_empty() != operand.as_bool().unwrap()),
+        "not_in" => not(Answer::from(roles.iter().any(|role| holds_of_text("in", operand, role, false)))),
+        _ => Answer::from(roles.iter().any(|role| holds_of_text(operator, operand, role, false))),
+    };
+    every(&tests_of(spec).iter().map(holds).collect::<Vec<_>>())
+}
+
+/// Tests of several parts of the same kind: `url.host` of every URL.
+pub fn of_parts(key: &str, spec: &Value, parts: &[Part]) -> Answer {
+    let test = |(operator, operand): &(String, Value)| {
+        let answers: Vec<Answer> = parts.iter().map(|part| of_part(key, operator, operand, part)).collect();
+        over_all(operator, operand, &answers)
+    };
+    every(&tests_of(spec).iter().map(test).collect::<Vec<_>>())
+}
+
+fn of_part(key: &str, operator: &str, operand: &Value, part: &Part) -> Answer {
+    let text = match part {
+        Part::Text(text) => text,
+        Part::Absent if operator == "not_in" => return Answer::Unknown,
+        Part::Absent => return Answer::No,
+        Part::Unreadable => {
+            let names = matches!(operator, "equals" | "in" | "not_in")
+                && crate::values::listed(operand).contains(&Value::from("unparseable"));
+            return match (key, names) {
+                ("url.class", true) => Answer::from(operator != "not_in"),
+                _ => Answer::Unknown,
+            };
+        }
+    };
+    if operator == "exists" {
+        return Answer::Yes;
+    }
+    if matches!(operator, "gt" | "ge" | "lt" | "le") {
+        return ordered(operator, operand, &Value::from(text.as_str()));
+    }
+    holds_of_text(operator, operand, text, matches!(key, "path" | "url.path")).into()
+}
+
+/// The parts of an action that a key looks at.
+pub fn parts(key: &str, facts: &Facts<'_>) -> Vec<Part> {
+    match key {
+        "path" => facts.paths().iter().map(|fact| path_part(&fact.outcome)).collect(),
+        _ if key.starts_with("url.") => {
+            facts.urls().iter().map(|fact| url_part(key, &fact.outcome)).collect()
+        }
+        "sensitive.kinds" => {
+            let hits = facts.sensitive().iter().flat_map(|fact| fact.hits.iter());
+            hits.map(|hit| Part::Text(hit.kind.as_str().to_owned())).collect()
+        }
+        _ if key.starts_with("command.") => {
+            facts.commands().iter().flat_map(|fact| command_parts(key, &fact.outcome)).collect()
+        }
+        _ if key.starts_with("sql.") => {
+            facts.sqls().iter().flat_map(|fact| sql_parts(key, &fact.outcome)).collect()
+        }
+        other => panic!("no parts: {other}"),
+    }
+}
+
+fn path_part(outcome: &PathOutcome) -> Part {
+    match outcome {
+        PathOutcome::Path(view) => Part::Text(view.text.clone()),
+        PathOutcome::Unparseable(_) => Part::Unreadable,
+    }
+}
+
+fn url_part(key: &str, outcome: &UrlOutcome) -> Part {
+    let UrlOutcome::Parsed(view) = outcome else { return Part::Unreadable };
+    let UrlView { scheme, host, port, path, class, .. } = view;
+    match key {
+        "url.scheme" => Part::Text(scheme.clone()),
+        "url.host" => Part::Text(host.clone()),
+        "url.port" => port.map_or(Part::Absent, |port| Part::Text(port.to_string())),
+        "url.path" => Part::Text(path.clone()),
+        "url.class" => Part::Text(class.as_str().to_owned()),
+        other => panic!("no part of a URL: {other}"),
+    }
+}
+
+fn command_parts(key: &str, outcome: &CommandOutcome) -> Vec<Part> {
+    let CommandOutcome::Parsed(view) = outcome else { return vec![Part::Unreadable] };
+    let known = |text: &String| Part::Text(text.clone());
+    match key {
+        "command.pipeline" => view.pipelines.iter().map(known).collect(),
+        "command.program" => {
+            let named = view.commands.iter().filter(|command| !command.program.is_empty() || command.hidden);
+            let part = |hidden, program| if hidden { Part::Unreadable } else { known(program) };
+            named.map(|command| part(command.hidden, &command.program)).collect()
+        }
+        "command.args" => view.commands.iter().flat_map(|command| command.args.iter().map(known)).collect(),
+        "command.redirects" => {
+            let redirects = view.commands.iter().flat_map(|command| &command.redirects);
+            redirects.map(|redirect| known(&redirect.target)).collect()
+        }
+        other => panic!("no part of a command: {other}"),
+    }
+}
+
+fn sql_parts(key: &str, outcome: &SqlOutcome) -> Vec<Part> {
+    let SqlOutcome::Parsed(view) = outcome else { return vec![Part::Unreadable] };
+    let text = |text: &str| Part::Text(text.to_owned());
+    match key {
+        "sql.kind" => view.statements.iter().map(|statement| text(&statement.kind)).collect(),
+        "sql.where" => {
+            view.statements.iter().map(|statement| text(&statement.has_where.to_string())).collect()
+        }
+        "sql.tables" => view
+            .statements
+            .iter()
+            .flat_map(|statement| statement.tables.iter().map(|table| text(table)))
+            .collect(),
+        other => panic!("no part of SQL: {other}"),
+    }
+}
+
+/// `parameters` or `context`: a mapping of paths to tests or to further mappings.
+pub fn of_tree(prefix: &str, spec: &Value, root: &Value) -> Answer {
+    if prefix == "*" {
+        return of_anything(spec, root);
+    }
+    let nested = spec.as_object().filter(|map| !map.keys().all(|key| OPERATORS.contains(&key.as_str())));
+    if let Some(map) = nested {
+        let join = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+        let answers: Vec<Answer> = map.iter().map(|(key, spec)| of_tree(&join(key), spec, root)).collect();
+        return every(&answers);
+    }
+    let steps: Vec<&str> = prefix.split('.').collect();
+    of_values(spec, &reached(root, &steps))
+}
+
+/// Any name or value anywhere.
+fn of_anything(spec: &Value, root: &Value) -> Answer {
+    let everything = inside(root);
+    let test = |(operator, operand): &(String, Value)| {
+        Answer::from(everything.iter().any(|text| holds_of_text(operator, operand, text, false)))
+    };
+    every(&tests_of(spec).iter().map(test).collect::<Vec<_>>())
+}
+
+/// What a path leads to: keys with dots in them count too, and without a number every element of a list.
+fn reached(value: &Value, steps: &[&str]) -> Vec<Value> {
+    let Some((first, rest)) = steps.split_first() else { return vec![value.clone()] };
+    match value {
+        Value::Object(map) => {
+            let one =
+                |taken: usize| map.get(&steps[..taken].join(".")).map(|item| reached(item, &steps[taken..]));
+            (1..=steps.len()).filter_map(one).flatten().collect()
+        }
+        Value::Array(items) => match first.parse::<usize>() {
+            Ok(index) => items.get(index).map(|item| reached(item, rest)).unwrap_or_default(),
+            Err(_) => items.iter().flat_map(|item| reached(item, steps)).collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Every test of a specification held against the values to which a path leads.
+pub fn of_values(spec: &Value, values: &[Value]) -> Answer {
+    let tests = tests_of(spec);
+    if let Some(view) = spec.get("view").and_then(Value::as_str) {
+        return of_viewed(view, &tests, values);
+    }
+    let test = |(operator, operand): &(String, Value)| {
+        let answers: Vec<Answer> =
+            values.iter().map(|value| holds_of_value(operator, operand, value)).collect();
+        match operator.as_str() {
+            "exists" => {
+                Answer::from(values.iter().any(|value| !value.is_null()) == operand.as_bool().unwrap())
+            }
+            "pattern" | "contains" => some(&answers),
+            "not_in" if values.is_empty() => Answer::Unknown,
+            _ => agreed(&answers),
+        }
+    };
+    every(&tests.iter().map(test).collect::<Vec<_>>())
+}
+
+/// The other tests see each text as a path or a part of a URL.
+fn of_viewed(view: &str, tests: &[(String, Value)], values: &[Value]) -> Answer {
+    let seen = |text: &String| match view {
+        "path" => path_part(&path::normalise(text)),
+        part => url_part(part, &url::view(text)),
+    };
+    let parts: Vec<Part> = values.iter().flat_map(viewable).map(|text| seen(&text)).collect();
+    let test = |(operator, operand): &(String, Value)| match operator.as_str() {
+        "view" => Answer::Yes,
+        "not_in" if parts.is_empty() => Answer::Unknown,
+        _ => {
+            let answers: Vec<Answer> =
+                parts.iter().map(|part| of_part(view, operator, operand, part)).collect();
+            over_all(operator, operand, &answers)
+        }
+    };
+    every(&tests.iter().map(test).collect::<Vec<_>>())
+}
+
+/// The texts in a value, and numbers, which may be addresses.
+fn viewable(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(viewable).collect(),
+        Value::Object(map) => map.values().flat_map(viewable).collect(),
+        Value::String(_) | Value::Number(_) => written(value).into_iter().collect(),
+        Value::Null | Value::Bool(_) => Vec::new(),
+    }
+}
+
+/// Bytes of all names and values.
+pub fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(map) => map.iter().map(|(key, item)| key.len() + size(item)).sum(),
+        Value::Null => 4,
+        scalar => written(scalar).map_or(0, |text| text.len()),
+    }
+}
