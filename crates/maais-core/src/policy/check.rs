@@ -174,6 +174,15 @@ impl Check {
         }
     }
 
+    /// Of a view of nothing: whether what is not there is "none of these" cannot be said.
+    fn nothing_viewed(&self) -> Tri {
+        match self {
+            Self::All(checks) => Tri::all(checks.iter().map(Self::nothing_viewed)),
+            Self::NotIn(_) => Tri::Unknown,
+            _ => self.nothing(),
+        }
+    }
+
     /// Of names of which any counts, such as an agent's roles.
     pub(super) fn any_name(&self, names: &[String], budget: &Budget) -> Tri {
         match self {
@@ -197,6 +206,7 @@ impl Check {
             Self::AnyOf(check) => Tri::any(elements(values).map(|item| check.values(&[item], budget))),
             Self::AllOf(_) if elements(values).next().is_none() => Tri::False,
             Self::AllOf(check) => Tri::all(elements(values).map(|item| check.values(&[item], budget))),
+            Self::View(_, check) if values.iter().all(|value| is_nothing(value)) => check.nothing_viewed(),
             Self::Length(tests) => Tri::agreed(values.iter().map(|value| length(tests, value))),
             Self::Type(types) => {
                 Tri::agreed(values.iter().map(|value| types.contains(&JsonType::of(value)).into()))
@@ -294,12 +304,21 @@ fn elements<'v>(values: &[&'v Value]) -> impl Iterator<Item = &'v Value> {
     })
 }
 
+/// Null, or lists of nothing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().all(is_nothing),
+        _ => false,
+    }
+}
+
 fn viewed(view: View, check: &Check, value: &Value, budget: &Budget) -> Tri {
     match (view, value) {
         (View::Path, Value::String(text)) => check.path(&path::normalise(text), budget),
         (View::Url(part), Value::String(text)) => check.url(part, &url::view(text), budget),
         (_, Value::Array(items)) => Tri::agreed(items.iter().map(|item| viewed(view, check, item, budget))),
-        (_, Value::Null) => Tri::False,
+        (_, Value::Null) => check.nothing_viewed(),
         _ => Tri::Unknown,
     }
 }

@@ -266,22 +266,25 @@ fn command(part: CommandPart, check: &Check, eval: &Eval<'_, '_>) -> Tri {
             answers.push(check.unseen());
             continue;
         };
+        let see = |text: &String| check.text(text, budget);
         match part {
-            CommandPart::Pipeline => {
-                answers.extend(view.pipelines.iter().map(|text| check.text(text, budget)));
+            CommandPart::Pipeline => answers.extend(view.pipelines.iter().map(see)),
+            CommandPart::Program => {
+                let named = view.commands.iter().map(|command| &command.program);
+                answers.extend(named.filter(|program| !program.is_empty()).map(see));
             }
-            _ => answers.extend(view.commands.iter().flat_map(|command| {
-                let texts: Vec<&str> = match part {
-                    CommandPart::Program => vec![&command.program],
-                    CommandPart::Args => command.args.iter().map(String::as_str).collect(),
-                    _ => command.redirects.iter().map(|redirect| redirect.target.as_str()).collect(),
-                };
-                let seen: Vec<Tri> = texts.into_iter().map(|text| check.text(text, budget)).collect();
-                seen
-            })),
+            CommandPart::Args => {
+                answers.extend(view.commands.iter().flat_map(|command| &command.args).map(see));
+            }
+            CommandPart::Redirects => {
+                let redirects = view.commands.iter().flat_map(|command| &command.redirects);
+                answers.extend(redirects.map(|redirect| see(&redirect.target)));
+            }
         }
-        // What a shell computes only when it runs cannot be known here.
-        if view.dynamic {
+        // What a shell computes only when it runs cannot be known here: programs that it hides, and words.
+        let words = matches!(part, CommandPart::Args | CommandPart::Redirects);
+        let unknown = view.commands.iter().any(|command| command.hidden || (words && command.dynamic));
+        if unknown {
             answers.push(check.unseen());
         }
     }
