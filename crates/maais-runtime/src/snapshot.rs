@@ -22,7 +22,8 @@ const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 10_000;
 
 /// The packs that are built in and may be named instead of a path.
-pub const PACK_NAMES: [&str; 2] = ["baseline", "atlas"];
+pub const PACK_NAMES: [&str; 6] =
+    ["baseline", "atlas", "owasp-agentic", "coding-agent", "data-protection", "finance"];
 
 /// Policies and settings in force.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub enum SnapshotError {
         error: io::Error,
     },
     /// Neither a path nor a pack.
-    #[error("`{path}` is neither a file, a folder nor a pack (packs: baseline, atlas)")]
+    #[error("`{path}` is neither a file, a folder nor a pack (packs: {})", PACK_NAMES.join(", "))]
     NotFound {
         /// What was named.
         path: String,

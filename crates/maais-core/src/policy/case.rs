@@ -364,7 +364,8 @@ impl Case {
                 Some(format!("the explanation is `{reason}`, without `{part}`; {}", winner(first)))
             }
             _ => {
-                let effect = found.matched.map_or(Effect::Deny, |matched| matched.rule.effect);
+                let default = policies.default_decision().unwrap_or(Effect::Deny);
+                let effect = found.matched.map_or(default, |matched| matched.rule.effect);
                 let expected = self.decision.filter(|expected| *expected != effect);
                 expected
                     .map(|expected| format!("the policies say {effect}, not {expected}; {}", winner(first)))

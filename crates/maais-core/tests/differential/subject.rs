@@ -247,7 +247,8 @@ fn of_elements(operand: &Value, values: &[Value]) -> Vec<Answer> {
 /// The other tests see each text as a path or a part of a URL; what is no text cannot be seen so.
 fn of_viewed(view: &str, tests: &[(String, Value)], value: &Value) -> Answer {
     let part = match (value, view) {
-        (Value::Null, _) => return Answer::No,
+        (Value::Null, _) => return of_nothing(tests),
+        (Value::Array(items), _) if items.is_empty() => return of_nothing(tests),
         (Value::Array(items), _) => {
             return agreed(&items.iter().map(|item| of_viewed(view, tests, item)).collect::<Vec<_>>());
         }
@@ -256,6 +257,16 @@ fn of_viewed(view: &str, tests: &[(String, Value)], value: &Value) -> Answer {
         _ => Part::Absent,
     };
     of_parts(view, tests, &[part])
+}
+
+/// Whether what is not there is none of these cannot be said; it does not exist, and is nothing else.
+fn of_nothing(tests: &[(String, Value)]) -> Answer {
+    let answer = |(operator, operand): &(String, Value)| match operator.as_str() {
+        "not_in" => Answer::Unknown,
+        "exists" => Answer::from(operand == false),
+        _ => Answer::No,
+    };
+    every(&tests.iter().map(answer).collect::<Vec<_>>())
 }
 
 fn is_nothing(value: &Value) -> bool {
