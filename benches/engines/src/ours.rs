@@ -20,7 +20,7 @@ struct Ours {
 }
 
 pub(crate) fn load(workload: &Workload) -> Result<impl Engine + use<>, Failure> {
-    let loaded = policy::load(&[Source::new("rules.yaml", &workload.yaml)]);
+    let loaded = policy::load(&[Source::new("rules.yaml", workload.yaml.as_str())]);
     let policies = loaded.map_err(|problems| problems.to_string())?.policies;
     Ok(Ours { policies, requests: Vec::new(), state: State::default() })
 }
