@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at once")]
 #![expect(clippy::disallowed_methods, reason = "how long it runs is said from outside, and shown")]
+#![expect(clippy::disallowed_types, reason = "a long run shows how far it is")]
 #![expect(unreachable_pub, reason = "nobody else uses it")]
 
 #[path = "differential/engine.rs"]
@@ -24,6 +25,8 @@ mod patterns;
 mod quantity;
 #[path = "differential/random.rs"]
 mod random;
+#[path = "differential/readings.rs"]
+mod readings;
 #[path = "differential/requests.rs"]
 mod requests;
 #[path = "differential/shrink.rs"]
@@ -56,6 +59,8 @@ struct Tally {
     certain: u64,
     unknown: u64,
     undecided: u64,
+    /// Decided by a rule behind at least 20 others.
+    late: u64,
 }
 
 #[test]
@@ -104,6 +109,8 @@ fn one_set(seed: u64, tally: &mut Tally) -> Option<String> {
                 tally.undecided += 1;
                 continue;
             }
+            let at = expected.as_ref().and_then(|(id, _)| files.rules.iter().position(|rule| rule.id == *id));
+            tally.late += u64::from(at.is_some_and(|at| at >= 20));
             match &expected {
                 Some((_, true)) => tally.certain += 1,
                 Some((_, false)) => tally.unknown += 1,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::readings::ENFORCE_WINS_OVER_THE_FILE;
+
 /// The rules of a set of files in the order in which they are tried.
 #[derive(Debug, Clone)]
 pub struct Expanded {
@@ -43,9 +45,7 @@ pub fn expand(files: &[(String, Value)]) -> Expanded {
                     .map(|kind| kind.as_str().unwrap().to_owned())
                     .collect(),
                 condition,
-                shadow: field("mode")
-                    .or_else(|| file.get("mode").cloned())
-                    .is_some_and(|mode| mode == "shadow"),
+                shadow: shadow(field("mode").as_ref(), file.get("mode")),
                 limits,
             };
             let priority = field("priority").map_or(100, |priority| priority.as_i64().unwrap());
@@ -54,6 +54,13 @@ pub fn expand(files: &[(String, Value)]) -> Expanded {
     }
     rules.sort_by(|left, right| left.0.cmp(&right.0));
     Expanded { rules: rules.into_iter().map(|(_, rule)| rule).collect() }
+}
+
+fn shadow(own: Option<&Value>, of_file: Option<&Value>) -> bool {
+    match (own, of_file) {
+        (Some(own), _) if ENFORCE_WINS_OVER_THE_FILE => own == "shadow",
+        (own, of_file) => [own, of_file].into_iter().flatten().any(|mode| mode == "shadow"),
+    }
 }
 
 /// The lists and definitions that are known in a file: its own and those of what it includes.

@@ -182,8 +182,8 @@ impl Maker<'_> {
             let items: Vec<Value> =
                 (0..self.random.between(1, 4)).map(|_| word(self.random).into()).collect();
             for item in &items {
-                self.note("target", &[item.clone()]);
-                self.note("parameters.x", &[item.clone()]);
+                self.note("target", std::slice::from_ref(item));
+                self.note("parameters.x", std::slice::from_ref(item));
             }
             file["lists"][&list] = items.into();
             self.lists.push(list);
@@ -191,7 +191,7 @@ impl Maker<'_> {
         for at in 0..self.random.below(3) {
             let defined = format!("{name}_d{at}");
             // A definition may be used by an ALLOW and by history: neither takes everything.
-            let decision = std::mem::replace(&mut self.decision, "");
+            let decision = std::mem::take(&mut self.decision);
             file["define"][&defined] = self.condition(2);
             self.decision = decision;
             self.defined.push(defined);
@@ -314,7 +314,7 @@ impl Maker<'_> {
                 };
                 condition.insert(name.into(), parts);
             }
-            _ if !self.defined.is_empty() && depth < 2 => {
+            _ if !self.defined.is_empty() && !self.decision.is_empty() => {
                 let one = self.random.choose(&self.defined);
                 let used = if self.random.chance(50) { json!(one) } else { json!([one]) };
                 condition.insert("use".into(), used);
@@ -378,8 +378,8 @@ impl Maker<'_> {
         };
         self.note(&place, &made.samples);
         match (key, place.strip_prefix("parameters.")) {
-            ("parameters", Some(name)) => {
-                condition.insert(key.to_owned(), nested(self.random, name, made.spec));
+            ("parameters" | "parameters.*", Some(name)) if key == "parameters" || self.random.chance(20) => {
+                condition.insert("parameters".to_owned(), nested(self.random, name, made.spec));
             }
             _ => {
                 condition.insert(place, made.spec);

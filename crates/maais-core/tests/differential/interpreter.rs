@@ -12,7 +12,7 @@ use crate::expand::{Expanded, Rule};
 use crate::kleene::{Answer, every, not, some};
 use crate::quantity::seconds;
 use crate::subject::{of_parts, of_roles, of_text, of_tree, parts, size};
-use crate::values::ordered;
+use crate::values::{ordered, tests_of};
 
 /// What is known beside the action: as the engine's own state, but with the past as it was.
 #[derive(Debug, Clone, Default)]
@@ -102,7 +102,7 @@ impl World<'_> {
             _ => match key.split_once('.') {
                 Some(("parameters", path)) => of_tree(path, spec, &parameters()),
                 Some(("context", path)) => of_tree(path, spec, &context()),
-                _ => of_parts(key, spec, &parts(key, self.facts)),
+                _ => of_parts(key, &tests_of(spec), &parts(key, self.facts)),
             },
         }
     }

@@ -23,29 +23,26 @@ impl Decimal {
         Self { negative, digits: short.to_owned(), exponent: exponent + zeros }
     }
 
-    /// What JSON calls a number, and nothing else.
+    /// A sign, digits, a point, digits, an exponent; all but some digits may be missing.
     pub fn parse(text: &str) -> Option<Self> {
-        let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let rest = text.strip_prefix(['+', '-']).unwrap_or(text);
         let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
             None => (rest, 0),
             Some((mantissa, exponent)) => {
                 let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-                if !all_digits(digits) {
+                if digits.is_empty() || !all_digits(digits) {
                     return None;
                 }
                 (mantissa, exponent.parse::<i64>().ok()?)
             }
         };
-        let (whole, fraction) = match mantissa.split_once('.') {
-            None => (mantissa, ""),
-            Some((whole, fraction)) if all_digits(fraction) => (whole, fraction),
-            Some(_) => return None,
-        };
-        if !all_digits(whole) || (whole.len() > 1 && whole.starts_with('0')) {
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        if digits.is_empty() || !all_digits(&digits) {
             return None;
         }
         let places = i64::try_from(fraction.len()).unwrap();
-        Some(Self::new(negative, &format!("{whole}{fraction}"), exponent - places))
+        Some(Self::new(text.starts_with('-'), &digits, exponent - places))
     }
 
     fn times(&self, factor: u64, thousandths: bool) -> Self {
@@ -84,7 +81,7 @@ impl Decimal {
 }
 
 fn all_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,27 +102,27 @@ const BYTES: [(&str, u64); 9] = [
     ("TB", 1_000_000_000_000),
     ("B", 1),
 ];
-const SECONDS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+const SECONDS: [(&str, u64); 5] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
 
-/// A number, size or duration as written.
+/// A number, size or duration as written, perhaps with space around it.
 pub fn quantity(value: &Value) -> Option<(Decimal, Unit)> {
     let text = match value {
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.trim().to_owned(),
         _ => return None,
     };
+    if text.trim_start_matches(['+', '-']).starts_with('.') {
+        return None;
+    }
     if let Some(number) = Decimal::parse(&text) {
         return Some((number, Unit::None));
     }
-    if let Some(number) =
-        text.strip_suffix("ms").and_then(|number| Decimal::parse(number.trim_end_matches(' ')))
-    {
+    if let Some(number) = text.strip_suffix("ms").and_then(|number| Decimal::parse(number.trim_end())) {
         return Some((number.times(1, true), Unit::Seconds));
     }
     for (table, unit) in [(&BYTES[..], Unit::Bytes), (&SECONDS[..], Unit::Seconds)] {
         for (name, factor) in table {
-            let number =
-                text.strip_suffix(name).and_then(|number| Decimal::parse(number.trim_end_matches(' ')));
+            let number = text.strip_suffix(name).and_then(|number| Decimal::parse(number.trim_end()));
             if let Some(number) = number {
                 return Some((number.times(*factor, false), unit));
             }
@@ -149,12 +146,12 @@ pub fn seconds(text: &str) -> f64 {
     number.trim().parse::<f64>().unwrap() * factor
 }
 
-/// The operand decides the unit: a size takes numbers and sizes, a duration numbers and durations, a number
-/// takes numbers.
+/// Sizes compare with sizes and numbers, durations with durations and numbers.
 pub fn compared(operand: &Value, value: &Value) -> Option<Ordering> {
     let (bound, needed) = quantity(operand)?;
     let (found, unit) = quantity(value)?;
-    (unit == needed || unit == Unit::None).then(|| found.compare(&bound))
+    let fit = unit == needed || unit == Unit::None || needed == Unit::None;
+    fit.then(|| found.compare(&bound))
 }
 
 #[test]
@@ -170,6 +167,8 @@ fn decimals_are_exact() {
     assert_eq!(quantity(&"1.5KiB".into()).unwrap().0, number("1536"));
     assert_eq!(quantity(&"500ms".into()).unwrap().0, number("0.5"));
     assert!(
-        ["", "01", "+1", "1.", ".5", "1e", "0x1", " 1"].iter().all(|text| Decimal::parse(text).is_none())
+        ["", ".", "1e", "0x1", " 1", "+", "1e1.5", "e1", "1_0"]
+            .iter()
+            .all(|text| Decimal::parse(text).is_none())
     );
 }

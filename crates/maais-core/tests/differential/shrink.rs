@@ -101,7 +101,7 @@ fn without_parts(value: &Value) -> Vec<Value> {
                 out.extend(without_parts(inner).into_iter().map(put));
             }
         }
-        Value::Array(items) if items.len() < 20 => {
+        Value::Array(items) if items.len() > 1 && items.len() < 20 => {
             for at in 0..items.len() {
                 let mut without = items.clone();
                 without.remove(at);

@@ -8,9 +8,10 @@ use maais_core::view::url::{self, UrlOutcome, UrlView};
 use serde_json::Value;
 
 use crate::kleene::{Answer, agreed, every, not, some};
-use crate::values::{OPERATORS, holds_of_text, holds_of_value, inside, ordered, over_all, tests_of, written};
+use crate::readings::NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN;
+use crate::values::{OPERATORS, holds_of_text, holds_of_value, inside, ordered, tests_of, written};
 
-/// A part of something that was looked at: its text, nothing there, or not to be known.
+/// A part of something that was looked at: its text, none that could be looked at, or not to be known.
 #[derive(Debug, Clone)]
 pub enum Part {
     Text(String),
@@ -34,20 +35,36 @@ pub fn of_roles(spec: &Value, roles: &[String]) -> Answer {
     every(&tests_of(spec).iter().map(holds).collect::<Vec<_>>())
 }
 
-/// Tests of several parts of the same kind: `url.host` of every URL.
-pub fn of_parts(key: &str, spec: &Value, parts: &[Part]) -> Answer {
-    let test = |(operator, operand): &(String, Value)| {
-        let answers: Vec<Answer> = parts.iter().map(|part| of_part(key, operator, operand, part)).collect();
-        over_all(operator, operand, &answers)
+/// Tests of several parts of the same kind, such as `url.host` of every URL: whether each meets all of them.
+pub fn of_parts(key: &str, tests: &[(String, Value)], parts: &[Part]) -> Answer {
+    let exists = |test: &&(String, Value)| test.0 == "exists";
+    let (existence, others): (Vec<_>, Vec<_>) = tests.iter().partition(exists);
+    let each = |tests: &[&(String, Value)], operand: Option<&Value>| {
+        let of_one = |part: &Part| {
+            let answers: Vec<Answer> = tests
+                .iter()
+                .map(|(operator, own)| of_part(key, operator, operand.unwrap_or(own), part))
+                .collect();
+            every(&answers)
+        };
+        agreed(&parts.iter().map(of_one).collect::<Vec<_>>())
     };
-    every(&tests_of(spec).iter().map(test).collect::<Vec<_>>())
+    let there = existence.iter().map(|test| {
+        let there = each(&[*test], Some(&Value::Bool(true)));
+        if test.1 == true { there } else { not(there) }
+    });
+    let mut answers: Vec<Answer> = there.collect();
+    if !others.is_empty() {
+        answers.push(each(&others, None));
+    }
+    every(&answers)
 }
 
 fn of_part(key: &str, operator: &str, operand: &Value, part: &Part) -> Answer {
     let text = match part {
+        Part::Absent => return Answer::Unknown,
+        Part::Text(_) | Part::Unreadable if operator == "exists" => return Answer::Yes,
         Part::Text(text) => text,
-        Part::Absent if operator == "not_in" => return Answer::Unknown,
-        Part::Absent => return Answer::No,
         Part::Unreadable => {
             let names = matches!(operator, "equals" | "in" | "not_in")
                 && crate::values::listed(operand).contains(&Value::from("unparseable"));
@@ -57,9 +74,6 @@ fn of_part(key: &str, operator: &str, operand: &Value, part: &Part) -> Answer {
             };
         }
     };
-    if operator == "exists" {
-        return Answer::Yes;
-    }
     if matches!(operator, "gt" | "ge" | "lt" | "le") {
         return ordered(operator, operand, &Value::from(text.as_str()));
     }
@@ -158,13 +172,13 @@ pub fn of_tree(prefix: &str, spec: &Value, root: &Value) -> Answer {
     of_values(spec, &reached(root, &steps))
 }
 
-/// Any name or value anywhere.
+/// Any name or value anywhere that meets every test.
 fn of_anything(spec: &Value, root: &Value) -> Answer {
     let everything = inside(root);
-    let test = |(operator, operand): &(String, Value)| {
-        Answer::from(everything.iter().any(|text| holds_of_text(operator, operand, text, false)))
-    };
-    every(&tests_of(spec).iter().map(test).collect::<Vec<_>>())
+    let tests = tests_of(spec);
+    let meets =
+        |text: &String| tests.iter().all(|(operator, operand)| holds_of_text(operator, operand, text, false));
+    everything.iter().any(meets).into()
 }
 
 /// What a path leads to: keys with dots in them count too, and without a number every element of a list.
@@ -188,50 +202,60 @@ fn reached(value: &Value, steps: &[&str]) -> Vec<Value> {
 pub fn of_values(spec: &Value, values: &[Value]) -> Answer {
     let tests = tests_of(spec);
     if let Some(view) = spec.get("view").and_then(Value::as_str) {
-        return of_viewed(view, &tests, values);
+        let mut tests: Vec<(String, Value)> = tests.into_iter().filter(|test| test.0 != "view").collect();
+        let mut answers = Vec::new();
+        if values.iter().all(is_nothing) {
+            let absent = tests.iter().any(|test| test.0 == "exists" && test.1 == false);
+            let outside = tests.iter().any(|test| test.0 == "not_in") && NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN;
+            answers.extend([Answer::Yes].into_iter().filter(|_| absent));
+            answers.extend([Answer::Unknown].into_iter().filter(|_| outside));
+            tests.retain(|test| !(absent && test.0 == "exists" || outside && test.0 == "not_in"));
+        }
+        if !tests.is_empty() {
+            let seen: Vec<Answer> = values.iter().map(|value| of_viewed(view, &tests, value)).collect();
+            answers.push(agreed(&seen));
+        }
+        return every(&answers);
     }
     let test = |(operator, operand): &(String, Value)| {
-        let answers: Vec<Answer> =
-            values.iter().map(|value| holds_of_value(operator, operand, value)).collect();
+        let each = || values.iter().map(|value| holds_of_value(operator, operand, value)).collect::<Vec<_>>();
         match operator.as_str() {
             "exists" => {
                 Answer::from(values.iter().any(|value| !value.is_null()) == operand.as_bool().unwrap())
             }
-            "pattern" | "contains" => some(&answers),
+            "any_of" => some(&of_elements(operand, values)),
+            "all_of" if of_elements(operand, values).is_empty() => Answer::No,
+            "all_of" => every(&of_elements(operand, values)),
             "not_in" if values.is_empty() => Answer::Unknown,
-            _ => agreed(&answers),
+            "pattern" | "contains" => some(&each()),
+            _ => agreed(&each()),
         }
     };
     every(&tests.iter().map(test).collect::<Vec<_>>())
 }
 
-/// The other tests see each text as a path or a part of a URL.
-fn of_viewed(view: &str, tests: &[(String, Value)], values: &[Value]) -> Answer {
-    let seen = |text: &String| match view {
-        "path" => path_part(&path::normalise(text)),
-        part => url_part(part, &url::view(text)),
-    };
-    let parts: Vec<Part> = values.iter().flat_map(viewable).map(|text| seen(&text)).collect();
-    let test = |(operator, operand): &(String, Value)| match operator.as_str() {
-        "view" => Answer::Yes,
-        "not_in" if parts.is_empty() => Answer::Unknown,
-        _ => {
-            let answers: Vec<Answer> =
-                parts.iter().map(|part| of_part(view, operator, operand, part)).collect();
-            over_all(operator, operand, &answers)
-        }
-    };
-    every(&tests.iter().map(test).collect::<Vec<_>>())
+/// The tests in `any_of` and `all_of`, for each element; what is no list is its only element.
+fn of_elements(operand: &Value, values: &[Value]) -> Vec<Answer> {
+    let elements = values.iter().flat_map(crate::values::listed);
+    elements.map(|element| of_values(operand, std::slice::from_ref(&element))).collect()
 }
 
-/// The texts in a value, and numbers, which may be addresses.
-fn viewable(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(viewable).collect(),
-        Value::Object(map) => map.values().flat_map(viewable).collect(),
-        Value::String(_) | Value::Number(_) => written(value).into_iter().collect(),
-        Value::Null | Value::Bool(_) => Vec::new(),
-    }
+/// The other tests see each text as a path or a part of a URL; what is no text cannot be seen so.
+fn of_viewed(view: &str, tests: &[(String, Value)], value: &Value) -> Answer {
+    let part = match (value, view) {
+        (Value::Null, _) => return Answer::No,
+        (Value::Array(items), _) => {
+            return agreed(&items.iter().map(|item| of_viewed(view, tests, item)).collect::<Vec<_>>());
+        }
+        (Value::String(text), "path") => path_part(&path::normalise(text)),
+        (Value::String(text), part) => url_part(part, &url::view(text)),
+        _ => Part::Absent,
+    };
+    of_parts(view, tests, &[part])
+}
+
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(|items| items.iter().all(is_nothing))
 }
 
 /// Bytes of all names and values.
@@ -239,7 +263,7 @@ pub fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(size).sum(),
         Value::Object(map) => map.iter().map(|(key, item)| key.len() + size(item)).sum(),
-        Value::Null => 4,
+        Value::Null => 0,
         scalar => written(scalar).map_or(0, |text| text.len()),
     }
 }

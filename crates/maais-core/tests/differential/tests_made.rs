@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::patterns::pattern;
 use crate::random::Random;
+use crate::readings::{ABSENCE_BESIDE_A_VIEW_HOLDS, LARGE_NUMBERS_ARE_EXACT, MAPPED_BLOCKS_HOLD_ADDRESSES};
 use crate::words::{HOSTS, PATHS, letter, nearly, word};
 
 /// What a key takes.
@@ -24,17 +25,8 @@ pub enum Taste {
 const CLASSES: [&str; 6] = ["loopback", "private", "link_local", "metadata", "public", "unparseable"];
 const KINDS: [&str; 9] =
     ["private_key", "provider_token", "jwt", "password", "payment_card", "us_ssn", "iban", "email", "phone"];
-const BLOCKS: [&str; 9] = [
-    "10.0.0.0/8",
-    "127.0.0.0/8",
-    "169.254.169.254",
-    "0.0.0.0/0",
-    "::1",
-    "fe80::/10",
-    "::/0",
-    "10.0.0.4/31",
-    "::ffff:10.0.0.0/104",
-];
+const BLOCKS: [&str; 8] =
+    ["10.0.0.0/8", "127.0.0.0/8", "169.254.169.254", "0.0.0.0/0", "::1", "fe80::/10", "::/0", "10.0.0.4/31"];
 
 /// Tests and values that nearly meet them.
 pub struct Made {
@@ -44,7 +36,7 @@ pub struct Made {
 
 /// A test of that taste; `lists` are names that may be used with `$`.
 pub fn made(random: &mut Random, taste: Taste, lists: &[String]) -> Made {
-    let mut maker = Maker { random, taste, lists, samples: Vec::new(), depth: 0 };
+    let mut maker = Maker { random, taste, lists, samples: Vec::new(), depth: 0, viewed: false };
     let spec = maker.spec();
     Made { spec, samples: maker.samples }
 }
@@ -55,6 +47,7 @@ struct Maker<'a> {
     lists: &'a [String],
     samples: Vec<Value>,
     depth: usize,
+    viewed: bool,
 }
 
 impl Maker<'_> {
@@ -81,7 +74,7 @@ impl Maker<'_> {
                 ("url.scheme", Taste::Parts),
             ]);
             tests.insert("view".into(), name.into());
-            self.taste = taste;
+            (self.taste, self.viewed) = (taste, true);
             self.samples.push(crate::words::URLS[self.random.below(20)].into());
             self.samples.push(PATHS[self.random.below(16)].into());
         }
@@ -90,7 +83,7 @@ impl Maker<'_> {
             let operand = self.operand(operator);
             tests.insert(operator.to_owned(), operand);
         }
-        self.taste = outer;
+        (self.taste, self.viewed) = (outer, false);
         Value::Object(tests)
     }
 
@@ -137,6 +130,7 @@ impl Maker<'_> {
             "glob" => self.one_or_more(Self::glob),
             "prefix" | "suffix" | "contains" => self.one_or_more(Self::part),
             "gt" | "ge" | "lt" | "le" => self.bound(),
+            "exists" if self.viewed && !ABSENCE_BESIDE_A_VIEW_HOLDS => true.into(),
             "exists" => self.random.chance(60).into(),
             "length" if self.random.chance(50) => self.random.below(6).into(),
             "length" => json!({self.random.pick(&["gt", "ge", "lt", "le"]): self.random.below(6)}),
@@ -145,7 +139,10 @@ impl Maker<'_> {
             }),
             "cidr" => {
                 self.samples.push(self.random.pick(&HOSTS).into());
-                self.one_or_more(|this| this.random.pick(&BLOCKS).into())
+                self.one_or_more(|this| match this.random.below(20) {
+                    0 if MAPPED_BLOCKS_HOLD_ADDRESSES => "::ffff:10.0.0.0/104".into(),
+                    _ => this.random.pick(&BLOCKS).into(),
+                })
             }
             _ => {
                 self.depth += 1;
@@ -197,6 +194,9 @@ impl Maker<'_> {
     }
 
     fn number(&mut self) -> Value {
+        if LARGE_NUMBERS_ARE_EXACT && self.random.chance(20) {
+            return self.random.choose(&[json!(u64::MAX), json!(1e21), json!(9_223_372_036_854_775_808_u64)]);
+        }
         self.random.choose(&[
             json!(0),
             json!(1),
@@ -206,11 +206,9 @@ impl Maker<'_> {
             json!(0.1),
             json!(1e2),
             json!(2.5),
-            json!(1e21),
             json!(64),
             json!(9_007_199_254_740_993_i64),
             json!(9_007_199_254_740_992_i64),
-            json!(u64::MAX),
         ])
     }
 
@@ -251,7 +249,7 @@ impl Maker<'_> {
             2 if self.taste == Taste::Path => out.insert_str(0, "**/"),
             _ => {}
         }
-        if out.trim().is_empty() { "*".into() } else { out.into() }
+        if out.trim().is_empty() { "*".into() } else { no_list(out).into() }
     }
 
     /// A part of a literal, for `prefix` and its like.
@@ -263,7 +261,7 @@ impl Maker<'_> {
         let part: String = letters[from..to].iter().collect();
         let part = if part.trim().is_empty() { format!("x{}", letter(self.random)) } else { part };
         self.samples.push(nearly(self.random, &part).into());
-        part.into()
+        no_list(part).into()
     }
 
     /// A number, size or duration to compare with, and some about as large.
@@ -286,4 +284,9 @@ impl Maker<'_> {
         self.samples.push(number.map_or_else(|| sample.into(), Value::from));
         bound.into()
     }
+}
+
+/// A text that does not name a list.
+fn no_list(text: String) -> String {
+    if text.starts_with('$') { format!("x{text}") } else { text }
 }

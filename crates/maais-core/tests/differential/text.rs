@@ -88,15 +88,12 @@ fn path_glob(pattern: &[char], text: &[char], at_start: bool) -> bool {
     }
 }
 
-/// The address that a text is, however it is written; `None` for names and everything else.
+/// The address that a text is or, as a URL, leads to, however it is written; `None` for names and all else.
 pub fn address(text: &str) -> Option<IpAddr> {
     if let Ok(address) = text.parse() {
         return Some(plain(address));
     }
-    if text.contains(['/', '?', '#', '@', '\\']) {
-        return None;
-    }
-    match url::view(&format!("http://{text}/")) {
+    match url::view(text) {
         UrlOutcome::Parsed(view) => view.host.parse().ok().map(plain),
         UrlOutcome::Unparseable(_) => None,
     }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::kleene::{Answer, agreed, every, not, some};
+use crate::kleene::{Answer, agreed};
+use crate::readings::{EMPTY_TEXT_IS_EMPTY, NUMBERS_INSIDE_ARE_NUMBERS};
 use crate::text::{address, globs, searches, within};
 use crate::{quantity, quantity::Decimal};
 
@@ -44,10 +45,10 @@ fn texts(operand: &Value) -> Vec<String> {
     listed(operand).iter().filter_map(written).collect()
 }
 
-/// Exactly this: the same text, the same number however written, the same list or object.
-fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Null, Value::Null) => true,
+/// Exactly this: a number however it is written, a text as it is written, the same list or object.
+fn same(operand: &Value, value: &Value) -> bool {
+    match (operand, value) {
+        (Value::Array(_) | Value::Object(_), _) if !NUMBERS_INSIDE_ARE_NUMBERS => operand == value,
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
@@ -55,16 +56,13 @@ fn same(left: &Value, right: &Value) -> bool {
             left.len() == right.len()
                 && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
-        _ => match (written(left), written(right)) {
-            (Some(left), Some(right)) => same_text(&left, &right),
-            _ => false,
-        },
+        (Value::Null, Value::Null) => true,
+        (Value::Number(number), _) => {
+            let number = Decimal::parse(&number.to_string());
+            written(value).is_some_and(|text| Decimal::parse(&text) == number)
+        }
+        _ => written(operand).is_some() && written(operand) == written(value),
     }
-}
-
-fn same_text(left: &str, right: &str) -> bool {
-    let numbers = (Decimal::parse(left), Decimal::parse(right));
-    left == right || matches!(numbers, (Some(left), Some(right)) if left == right)
 }
 
 /// A test of one text that is known. The globs of paths keep to folders.
@@ -133,19 +131,17 @@ pub fn holds_of_value(operator: &str, operand: &Value, value: &Value) -> Answer 
         ("pattern" | "contains", _) => {
             inside(value).iter().any(|text| holds_of_text(operator, operand, text, false)).into()
         }
-        ("exists", _) => Answer::from(value.is_null() != operand.as_bool().unwrap()),
         ("type", _) => listed(operand).iter().any(|name| type_is(name, value)).into(),
         ("length", Value::Array(items)) => length_holds(operand, items.len()).into(),
         ("length", Value::Object(map)) => length_holds(operand, map.len()).into(),
         ("length", Value::String(text)) => length_holds(operand, text.chars().count()).into(),
         ("length", _) => Answer::No,
-        ("any_of", _) => some(&of_elements(operand, value)),
-        ("all_of", Value::Array(items)) if items.is_empty() => Answer::No,
-        ("all_of", _) => every(&of_elements(operand, value)),
         ("equals", _) if same(operand, value) => Answer::Yes,
         ("not_in", Value::Null | Value::Object(_)) => Answer::Unknown,
         ("not_in", Value::Array(items)) if items.is_empty() => Answer::Unknown,
-        ("not_in", Value::String(text)) if text.is_empty() && !listed(operand).contains(value) => {
+        ("not_in", Value::String(text))
+            if EMPTY_TEXT_IS_EMPTY && text.is_empty() && !listed(operand).contains(value) =>
+        {
             Answer::Unknown
         }
         ("gt" | "ge" | "lt" | "le", Value::Array(items)) => over_elements(items),
@@ -168,22 +164,4 @@ fn type_is(name: &Value, value: &Value) -> bool {
         Value::Object(_) => "object",
     };
     name == found
-}
-
-/// The tests in `any_of` and `all_of`, for each element; what is no list is its only element.
-fn of_elements(operand: &Value, value: &Value) -> Vec<Answer> {
-    let elements = match value {
-        Value::Array(items) => items.clone(),
-        one => vec![one.clone()],
-    };
-    elements.iter().map(|element| crate::subject::of_values(operand, std::slice::from_ref(element))).collect()
-}
-
-/// A test of several things: it holds if it holds of all, does not if of none.
-pub fn over_all(operator: &str, operand: &Value, answers: &[Answer]) -> Answer {
-    match operator {
-        "exists" if operand == false => not(Answer::from(!answers.is_empty())),
-        "exists" => Answer::from(!answers.is_empty()),
-        _ => agreed(answers),
-    }
 }

@@ -39,7 +39,7 @@ pub const WORDS: [&str; 40] = [
     "İstanbul",
     "a.b",
     "a*",
-    "$x",
+    "a$x",
     "[a]",
     "\\d",
     "9007199254740993",
@@ -159,7 +159,10 @@ pub fn folded(random: &mut Random, c: char) -> String {
 pub fn nearly(random: &mut Random, text: &str) -> String {
     let mut letters: Vec<String> = text.chars().map(String::from).collect();
     let at = random.below(letters.len());
-    match random.below(12) {
+    match random.below(60) / 5 {
+        _ if random.chance(2) => {
+            return format!("{}{text}{}", "~ ".repeat(random.below(900)), "-".repeat(random.below(900)));
+        }
         0 if !letters.is_empty() => {
             letters.remove(at);
         }
