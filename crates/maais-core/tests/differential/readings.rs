@@ -7,7 +7,8 @@ pub const EMPTY_TEXT_IS_EMPTY: bool = false;
 pub const NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN: bool = false;
 /// Numbers within lists and objects are compared as numbers: `[1.0]` equals `[1]`, and so does `["1"]`.
 pub const NUMBERS_INSIDE_ARE_NUMBERS: bool = false;
-/// Numbers that do not fit into 64 bits with a sign are compared exactly too; without it none is made.
+/// Numbers beyond 2^53 are compared exactly, also where one is written `9007199254740993.0` or does not fit into 64
+/// bits; without it no policy has one.
 pub const LARGE_NUMBERS_ARE_EXACT: bool = false;
 /// The `mode: enforce` of a policy or of `defaults` wins over the `mode: shadow` of its file.
 pub const ENFORCE_WINS_OVER_THE_FILE: bool = false;
