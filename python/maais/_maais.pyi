@@ -36,7 +36,7 @@ class Guard:
         action_type: str,
         target: str,
         denial: Callable[[Decision], BaseException],
-        bound_object: bool = False,
+        method: Sequence[str] | None = None,
         session_id: str | None = None,
         framework: str | None = None,
         opaque: Sequence[str] | None = None,

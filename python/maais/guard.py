@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import typing
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from maais._injected import injected
 from maais._maais import Guard, Runtime
 from maais.errors import SecurityViolationError
 from maais.models import ActionType
@@ -48,6 +50,12 @@ def secure_tool(agent_id: Any = "default_agent", goal: str = "Execute tool", **o
 def _secure(function: Any, **options: Any) -> Any:
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(guarded(function.__func__, **options))
+    # Who has a LangChain tool has imported LangChain.
+    tools = sys.modules.get("langchain_core.tools")
+    if tools is not None and isinstance(function, tools.BaseTool):
+        from maais.adapters.langgraph_adapter import wrap_langchain_tool  # noqa: PLC0415
+
+        return wrap_langchain_tool(function, **options)
     return guarded(function, **options)
 
 
@@ -67,12 +75,25 @@ def guarded(
     """Return a function that does what `function` does, when that is allowed.
 
     `target` is what policies call it (by default its name), `action_type` which kind of action a call is.
-    `opaque` names parameters that a framework fills and no agent can: of those only the type is judged.
     Without `runtime` the engine of this process is used and, if need be, opened.
+
+    What is judged is handed over: a copy of lists, mappings, dataclasses, pydantic models and what is in
+    them. Generators and other iterators that give their items once are handed over as a list of the items.
+    URLs, paths, patterns, secrets and the like are judged by what they say. A call with an object that
+    cannot be judged is denied and recorded, unless it is a default of the function itself.
+
+    `opaque` names parameters that no agent can fill: of those only the class is judged, and they are handed
+    over as they are. Parameters that LangChain or LangGraph fills by their annotation (`InjectedToolArg`,
+    `RunnableConfig`, `ToolRuntime`, callbacks) are opaque without being named.
+
+    Classes are code, and trusted as the function is: a class that behaves differently each time it is asked
+    is none that an agent can send. The object that a method belongs to is no argument; a method that
+    another decorator hides names it, `opaque=["self"]`.
     """
     if not callable(function):
         raise TypeError(f"only callables can be guarded, not {type(function).__name__}")
     signature = _signature(function)
+    hints = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     guard = Guard(
         runtime or get_runtime(),
         function,
@@ -82,10 +103,10 @@ def guarded(
         action_type=ActionType(action_type).value,
         target=target or _name(function),
         denial=denial,
-        bound_object=_is_method(function, signature),
+        method=_method_names(function),
         session_id=session_id,
         framework=framework,
-        opaque=list(opaque),
+        opaque=[*opaque, *injected(hints)],
     )
     wrapper = _kind(function)(guard)
     _dress(wrapper, function, signature)
@@ -114,10 +135,14 @@ def _signature(function: Any) -> inspect.Signature:
     return signature.replace(parameters=parameters, return_annotation=returns)
 
 
-def _is_method(function: Any, signature: inspect.Signature) -> bool:
-    """Whether the first parameter is the object that the method belongs to."""
-    first = next(iter(signature.parameters), None)
-    return first in ("self", "cls") and inspect.isfunction(function)
+def _method_names(function: Any) -> list[str]:
+    """What a class whose body the function was written in may call it; nothing if there is none."""
+    if not inspect.isfunction(function):
+        return []
+    *_, owner, name = ("", *function.__qualname__.split("."))
+    if owner in ("", "<locals>"):
+        return []
+    return [name, f"_{owner.lstrip('_')}{name}"]
 
 
 def _kind(function: Any) -> Callable[[Guard], Any]:

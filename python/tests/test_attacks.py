@@ -325,15 +325,17 @@ def test_an_argument_that_cannot_be_judged_is_denied_and_recorded(
     assert maais.verify_log(get_runtime().home)["ok"]
 
 
-def test_hostile_objects_are_passed_on_without_being_touched(log: Log) -> None:
+def test_hostile_objects_are_neither_touched_nor_passed_on_undeclared(log: Log) -> None:
     seen: list[int] = []
 
-    @secure_tool(agent_id="a")
     def keep(value: Any) -> None:
         seen.append(id(value))
 
     hostile = Hostile()
-    keep(hostile)
+    with pytest.raises(SecurityViolationError, match="cannot be judged"):
+        secure_tool(keep)(hostile)
+    assert seen == []
+    secure_tool(agent_id="a", opaque=["value"])(keep)(hostile)
     assert seen == [id(hostile)]
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import maais
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool, StructuredTool, Tool, ToolException
+from langchain_core.tools import tool as langchain_tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from maais import ActionType, SecurityViolationError, secure_tool
 from maais._probe import Scripted
@@ -23,6 +25,7 @@ from maais.adapters.langgraph_adapter import (
     simulate_tool_call,
     wrap_langchain_tool,
 )
+from maais.adapters.langgraph_adapter import secure_tool as langgraph_secure_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,7 +269,6 @@ def test_the_arguments_of_a_class_are_judged_under_their_names(log: Log) -> None
 
 
 def test_what_the_framework_fills_in_is_no_parameter_of_the_agent(log: Log) -> None:
-    from langchain_core.runnables import RunnableConfig  # noqa: TC002 - the adapter reads the hint
     from langchain_core.tools import InjectedToolCallId
     from langgraph.prebuilt import InjectedState, ToolRuntime
 
@@ -297,3 +299,139 @@ def test_what_the_framework_fills_in_is_no_parameter_of_the_agent(log: Log) -> N
         assert given.pop("x") == 1
         assert given
         assert all(list(value) == ["$$python"] for value in given.values())
+
+
+def test_a_tool_with_a_single_input_stays_one() -> None:
+    ran: list[str] = []
+
+    def execute_command(command: str) -> str:
+        ran.append(command)
+        return "ran"
+
+    async def add(what: str) -> str:
+        return what * 2
+
+    given = Tool(name="execute_command", func=execute_command, description="Run a command.")
+    tool = wrap_langchain_tool(given, "agent")
+    assert tool.args == given.args
+    for asked in ("id", {"tool_input": "id"}, {"__arg1": "id"}):
+        assert "[deny_system_command]" in tool.invoke(asked)
+        assert "[deny_system_command]" in asyncio.run(tool.ainvoke(asked))
+    assert ran == []
+    allowed = wrap_langchain_tool(
+        Tool(name="add", func=lambda text: text * 2, coroutine=add, description="Add."), "agent"
+    )
+    assert allowed.invoke("x") == asyncio.run(allowed.ainvoke({"tool_input": "x"})) == "xx"
+
+
+class Later(BaseTool):
+    """A tool that can only be awaited."""
+
+    name: str = "execute_command"
+    description: str = "Run a command."
+    ran: list[str] = []  # noqa: RUF012 - pydantic copies it
+
+    def _run(self, command: str) -> str:
+        raise NotImplementedError("only with await")
+
+    async def _arun(
+        self, command: str, config: RunnableConfig, run_manager: Any = None, callbacks: Any = None
+    ) -> str:
+        self.ran.append(command)
+        return f"ran {type(run_manager).__name__} {'callbacks' in config} {callbacks}"
+
+
+def test_a_class_that_can_only_be_awaited_is_awaited(log: Log) -> None:
+    tool = wrap_langchain_tool(Later(), "agent")
+    assert "[deny_system_command]" in asyncio.run(tool.ainvoke({"command": "id"}))
+    allowed = wrap_langchain_tool(Later(name="add"), "agent")
+    answer = asyncio.run(allowed.ainvoke({"command": "id"}))
+    assert answer == "ran AsyncCallbackManagerForToolRun True None"
+    with pytest.raises(NotImplementedError):
+        allowed.invoke({"command": "id"})
+    assert log("decision")[0].body["request"]["parameters"]["command"] == "id"
+
+
+def test_what_only_looks_like_the_frameworks_own_is_judged(log: Log) -> None:
+    def add(**anything: Any) -> str:
+        """Add."""
+        return "added"
+
+    schema = {"type": "object", "properties": {}, "title": "add", "description": "Add."}
+    tool = wrap_langchain_tool(StructuredTool.from_function(add, args_schema=schema), "agent")
+    tool.invoke({"callbacks": "x"})
+    [record] = log("decision")
+    assert record.body["request"]["parameters"] == {"callbacks": "x"}
+
+
+def failing(**options: Any) -> Any:
+    def add() -> str:
+        raise ToolException("lost")
+
+    return wrap_langchain_tool(StructuredTool.from_function(add, description="Add.", **options), "agent")
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_errors_of_a_tool_are_handled_as_the_tool_says(way: str) -> None:
+    def ask(tool: Any) -> Any:
+        return tool.invoke({}) if way == "sync" else asyncio.run(tool.ainvoke({}))
+
+    assert ask(failing(handle_tool_error=True)) == "lost"
+    assert ask(failing(handle_tool_error="try again")) == "try again"
+    assert ask(failing(handle_tool_error=lambda error: f"oh: {error}")) == "oh: lost"
+    with pytest.raises(ToolException, match="lost"):
+        ask(failing())
+
+
+@pytest.mark.parametrize("handle", [False, True, "replaced"])
+def test_a_refusal_is_explained_whatever_the_tool_says_of_its_errors(handle: Any) -> None:
+    given = StructuredTool.from_function(Bodies().sync()[0], handle_tool_error=handle)
+    tool = wrap_langchain_tool(given, "agent")
+    call = {"name": tool.name, "args": {"command": "id"}, "id": "1", "type": "tool_call"}
+    for message in (tool.invoke(call), asyncio.run(tool.ainvoke(call))):
+        assert (message.status, message.tool_call_id) == ("error", "1")
+        assert "[deny_system_command]" in message.text
+    assert tool.handle_tool_error == handle
+
+
+@pytest.mark.parametrize("decorator", [secure_tool, langgraph_secure_tool])
+def test_the_decorator_may_stand_above_langchain_s(decorator: Any, log: Log) -> None:
+    ran: list[str] = []
+
+    @langchain_tool
+    def execute_command(command: str) -> str:
+        """Run a command."""
+        ran.append(command)
+        return "ran"
+
+    tool = decorator(agent_id="agent", goal="go")(execute_command)
+    assert "[deny_system_command]" in tool.invoke({"command": "id"})
+    assert ran == []
+    [record] = log("decision")
+    assert record.body["request"]["agent_id"] == "agent"
+    assert record.body["request"]["declared_goal"] == "go"
+
+
+def test_a_guarded_function_may_ask_for_what_the_framework_fills(log: Log) -> None:
+    from langchain_core.callbacks import CallbackManagerForToolRun
+    from langgraph.prebuilt import ToolRuntime
+
+    def add(x: int, runtime: Any, config: Any, manager: Any = None) -> str:
+        """Add."""
+        return f"{x} {len(runtime.state['messages'])}"
+
+    add.__annotations__.update(
+        runtime=ToolRuntime, config=RunnableConfig, manager=CallbackManagerForToolRun | None
+    )
+    guarded = langchain_tool(secure_tool(agent_id="agent")(add))
+    call = AIMessage("", tool_calls=[{"name": "add", "args": {"x": 1}, "id": "c"}])
+    from langchain.agents import create_agent
+
+    agent: Any = create_agent(Scripted(script=[call, AIMessage("done")]), [guarded])
+    messages = agent.invoke({"messages": [("user", "go")]})["messages"]
+    assert [m.text for m in messages if isinstance(m, ToolMessage)] == ["1 2"]
+    given = log("decision")[0].body["request"]["parameters"]
+    assert {name: list(value) for name, value in given.items() if name in ("runtime", "config")} == {
+        "runtime": ["$$python"],
+        "config": ["$$python"],
+    }

@@ -195,6 +195,75 @@ def test_methods_of_every_kind_are_guarded(shape: str, log: Log) -> None:
         getattr(shop, shape)(what="evil")
 
 
+def test_a_function_whose_first_parameter_is_named_self_or_cls_is_no_method(log: Log, ran: list[Any]) -> None:
+    def by_self(self: Any) -> None:
+        ran.append(self)
+
+    def by_cls(cls: Any, what: str = "") -> None:
+        ran.append(cls)
+
+    for function in (by_self, by_cls):
+        given = ["x"]
+        secure_tool(function)(given)
+        assert ran.pop() is not given
+        name = next(iter(inspect.signature(function).parameters))
+        assert log("decision")[-1].body["request"]["parameters"][name] == ["x"]
+
+
+def test_a_method_s_own_object_may_have_any_name_and_come_through_a_subclass(log: Log) -> None:
+    class Base:
+        @secure_tool(agent_id="a")
+        def find(this: Any, what: str) -> Any:  # noqa: N805 - the name means nothing
+            return (this, what)
+
+        @secure_tool(agent_id="a")
+        def __private(self, what: str) -> Any:
+            return (self, what)
+
+        def private(self, what: str) -> Any:
+            return self.__private(what)
+
+        @functools.lru_cache(maxsize=None)  # noqa: B019, UP033 - a decorator on top
+        @secure_tool(agent_id="a")
+        def cached(self, what: str) -> Any:
+            return (self, what)
+
+    class Below(Base):
+        def find(this: Any, what: str) -> Any:  # noqa: N805
+            return super().find(what)
+
+    for own in (Base(), Below()):
+        assert own.find("x") == Base.find(own, "x") == own.private("x") == own.cached("x") == (own, "x")
+        with pytest.raises(SecurityViolationError):
+            own.find("evil")
+    for record in log("decision"):
+        assert list(record.body["request"]["parameters"]) == ["what"]
+
+
+def test_the_first_argument_of_a_static_method_is_judged_whatever_its_name(ran: list[Any]) -> None:
+    class Shop:
+        @staticmethod
+        @secure_tool(agent_id="a")
+        def inner(what: Any) -> None:
+            ran.append(what)
+
+        @secure_tool(agent_id="a")
+        @staticmethod
+        def outer(what: Any) -> None:
+            ran.append(what)
+
+        @secure_tool(agent_id="a")
+        def method(self: Any) -> None:
+            ran.append(self)
+
+    for call in (Shop.inner, Shop.outer, Shop().inner):
+        with pytest.raises(SecurityViolationError):
+            call("evil")
+    with pytest.raises(SecurityViolationError, match='opaque=\\["self"\\]'):
+        Shop.method(object())
+    assert ran == []
+
+
 def test_bound_methods_partials_and_callable_objects_are_guarded(log: Log) -> None:
     shop = Shop("corner")
 

@@ -15,6 +15,7 @@ Commands:
   fmt          format Rust and Python in place
   tidy         house rules that clippy does not know
   python-env   create or update the virtual environment of the Python suites
+  schema       write schema/policy.json
   atlas        make the bundled table of MITRE ATLAS, ATT&CK and OWASP ids
 
 Options of `test`:
@@ -43,6 +44,7 @@ pub(crate) enum Request {
     List,
     Run { suites: Vec<&'static Suite>, on_failure: OnFailure },
     Format,
+    Schema,
     Atlas { source: PathBuf },
 }
 
@@ -58,9 +60,10 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, String> {
         ["tidy"] => run(&["tidy"]),
         ["python-env"] => run(&["python-env"]),
         ["fmt"] => Ok(Request::Format),
+        ["schema"] => Ok(Request::Schema),
         ["atlas", "--source", folder] => Ok(Request::Atlas { source: folder.into() }),
         ["atlas", ..] => Err("`atlas` needs `--source DIR`; see `cargo xtask --help`".into()),
-        [command @ ("lint" | "tidy" | "python-env" | "fmt"), option, ..] => {
+        [command @ ("lint" | "tidy" | "python-env" | "fmt" | "schema"), option, ..] => {
             Err(format!("`{command}` takes no option `{option}`; see `cargo xtask --help`"))
         }
         [command, ..] => Err(format!("unknown command `{command}`; see `cargo xtask --help`")),

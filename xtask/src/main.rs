@@ -50,6 +50,10 @@ fn carry_out(request: Request) -> Result<ExitCode, String> {
             suites::format(&Workspace::open()?)?;
             Ok(ExitCode::SUCCESS)
         }
+        Request::Schema => {
+            program::schema(&Workspace::open()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Request::Atlas { source } => {
             atlas::run(&Workspace::open()?, &source)?;
             Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::python;
 use crate::suites::Verdict;
-use crate::workspace::{Workspace, clear, stream};
+use crate::workspace::{Workspace, clear, output, stream, write};
 
 pub(crate) fn policies(workspace: &Workspace) -> Result<Verdict, String> {
     stream(program(workspace).args(["policy", "test", "policies/"]))?;
@@ -23,6 +23,13 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<Verdict, String> {
     clear(&home)?;
     stream(program(workspace).args(["demo", "--color", "never", "--home"]).arg(home))?;
     Ok(Verdict::Passed)
+}
+
+/// Writes the JSON Schema of policy files; a test compares it with the loader's tables.
+pub(crate) fn schema(workspace: &Workspace) -> Result<(), String> {
+    stream(&mut workspace.cargo(["build", "--quiet", "--package", "maais"]))?;
+    let schema = output(program(workspace).args(["policy", "schema"]))?;
+    write(&workspace.root.join("schema").join("policy.json"), &(schema.trim_end().to_owned() + "\n"))
 }
 
 /// As built by the suite `build`, with a data folder that is not the developer's.

@@ -4,31 +4,45 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
 
 /// A document and the name that its reader knows it by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// The file's name, as given.
     pub name: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
+    /// Where its lines begin, once somebody has asked for a position.
+    lines: Arc<OnceLock<Box<[usize]>>>,
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.text) == (&other.name, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A named text.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), lines: Arc::default() }
     }
 
     /// Line and column, both from 1, of a byte offset; columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..floor(&self.text, offset)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (line, column)
+        let offset = floor(&self.text, offset);
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        });
+        let line = lines.partition_point(|begin| *begin <= offset);
+        let begin = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        (line, self.text.get(begin..offset).unwrap_or_default().chars().count() + 1)
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Leaf<'a> {
     /// The text; numbers are written out.
     pub text: Cow<'a, str>,
     place: u32,
+    /// The place of the list that it is an item of.
+    list: Option<u32>,
 }
 
 /// A URL in an action.
@@ -204,12 +206,18 @@ impl<'a> Facts<'a> {
         self.sensitive.get_or_init(|| self.find_sensitive())
     }
 
+    /// The object that a text, or the list it is an item of, belongs to.
+    fn holder(&self, leaf: &Leaf<'_>) -> Option<u32> {
+        let place = usize::try_from(leaf.list.unwrap_or(leaf.place)).ok()?;
+        self.all_leaves().places.get(place)?.1
+    }
+
     fn all_leaves(&self) -> &Leaves<'a> {
         self.leaves.get_or_init(|| {
             let mut leaves = Leaves::default();
             leaves.places.push((Cow::Borrowed("parameters"), None));
             for (name, value) in self.request.parameters() {
-                leaves.collect(name, value, Cow::Borrowed(name), 0);
+                leaves.collect(name, value, Cow::Borrowed(name), (0, None));
             }
             leaves
         })
@@ -293,22 +301,29 @@ impl<'a> Facts<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    fn collect(&mut self, name: &'a str, value: &'a Value, step: Cow<'a, str>, parent: u32) {
+    /// `list` is the parent if that is a list.
+    fn collect(
+        &mut self,
+        name: &'a str,
+        value: &'a Value,
+        step: Cow<'a, str>,
+        (parent, list): (u32, Option<u32>),
+    ) {
         let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         self.places.push((step, Some(parent)));
         match value {
-            Value::String(text) => self.list.push(Leaf { name, text: Cow::Borrowed(text), place }),
+            Value::String(text) => self.list.push(Leaf { name, text: Cow::Borrowed(text), place, list }),
             Value::Number(number) => {
-                self.list.push(Leaf { name, text: Cow::Owned(number.to_string()), place });
+                self.list.push(Leaf { name, text: Cow::Owned(number.to_string()), place, list });
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.collect(name, item, Cow::Owned(index.to_string()), place);
+                    self.collect(name, item, Cow::Owned(index.to_string()), (place, Some(place)));
                 }
             }
             Value::Object(map) => {
                 for (key, item) in map {
-                    self.collect(key, item, Cow::Borrowed(key), place);
+                    self.collect(key, item, Cow::Borrowed(key), (place, None));
                 }
             }
             Value::Null | Value::Bool(_) => {}

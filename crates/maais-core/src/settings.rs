@@ -23,6 +23,8 @@ pub struct Settings {
     pub owners: Vec<(Glob, String)>,
     /// Who answers for agents that no owner is named for.
     pub default_owner: Option<String>,
+    /// Roles of agents, in the order of the file; an agent has those of every glob that matches it.
+    pub roles: Vec<(Glob, Vec<String>)>,
     /// What may leave.
     pub confidentiality: Confidentiality,
     /// What must stay as it is.
@@ -61,6 +63,7 @@ impl Default for Settings {
             default_decision: None,
             owners: Vec::new(),
             default_owner: Some("system_admin".to_owned()),
+            roles: Vec::new(),
             confidentiality: Confidentiality { allowed_hosts: Vec::new() },
             integrity: Integrity::default(),
             availability: Availability::default(),
@@ -117,14 +120,24 @@ impl Settings {
         let named = exact.or_else(|| self.owners.iter().find(|(glob, _)| glob.matches(agent)));
         named.map(|(_, owner)| owner.as_str()).or(self.default_owner.as_deref())
     }
+
+    /// The roles of an agent, each once.
+    pub fn roles_of(&self, agent: &str) -> Vec<String> {
+        let matching = self.roles.iter().filter(|(glob, _)| glob.matches(agent));
+        let mut roles: Vec<String> = matching.flat_map(|(_, roles)| roles.iter().cloned()).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    }
 }
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "version",
     "policies",
     "default_decision",
     "owners",
     "default_owner",
+    "roles",
     "confidentiality",
     "integrity",
     "availability",
@@ -175,6 +188,9 @@ fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
         Some(node) => settings.default_owner = reader.text(node, "default_owner"),
         None => {}
     }
+    if let Some(node) = fields.field("roles") {
+        settings.roles = roles(reader, node);
+    }
     if let Some(node) = fields.field("confidentiality")
         && let Some(inner) = reader.map(node, "confidentiality", &["allowed_hosts"])
         && let Some(hosts) = inner.field("allowed_hosts")
@@ -213,6 +229,18 @@ fn owners(reader: &mut Reader<'_>, node: &Node) -> Vec<(Glob, String)> {
         owners.extend(glob.zip(owner));
     }
     owners
+}
+
+fn roles(reader: &mut Reader<'_>, node: &Node) -> Vec<(Glob, Vec<String>)> {
+    let Some(fields) = reader.open_map(node, "roles") else {
+        return Vec::new();
+    };
+    let mut roles = Vec::new();
+    for (key, value) in fields.iter() {
+        let names = reader.texts(value, "roles").into_iter().map(|(text, _)| text).collect();
+        roles.extend(glob(reader, &key.text, &key.span, Glob::new).map(|glob| (glob, names)));
+    }
+    roles
 }
 
 fn integrity(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {

@@ -75,7 +75,10 @@ fn every_rule_fires_and_stays_quiet_as_its_cases_say() {
         let policies = load(pack);
         let mut results = Vec::new();
         for document in documents(&format!("{pack}/tests")) {
-            results.extend(case::run(&policies, &document).unwrap_or_else(|problems| panic!("{problems}")));
+            results.extend(
+                case::run(&policies, &document, &mut case::PartsSeen::default())
+                    .unwrap_or_else(|problems| panic!("{problems}")),
+            );
         }
         let failures: Vec<String> = results
             .iter()
@@ -169,7 +172,8 @@ fn the_policies_in_the_documentation_load() {
     assert!(sources.len() >= 4);
     let policies = policy::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).policies;
     for block in blocks.iter().filter(|block| block.starts_with("rules:")) {
-        let results = case::run(&policies, &Source::new("cases", *block)).unwrap();
+        let results =
+            case::run(&policies, &Source::new("cases", *block), &mut case::PartsSeen::default()).unwrap();
         let failed = results.iter().find_map(|result| result.failure.as_ref());
         assert!(failed.is_none(), "{failed:?}");
     }

@@ -1,57 +1,37 @@
 //! Python values as JSON: what an action is about, read once and within the limits of a request.
 //!
-//! Plain values (text, numbers, lists, mappings) are read without running any code of theirs. Values of
-//! other types are known by their type's name only, but for those whose text is plain: paths, times, UUIDs,
-//! decimals, enumerations, dataclasses and pydantic models.
+//! Plain values (text, numbers, lists, mappings) are read without running any code of theirs. Objects are
+//! read where it is known what they say: as text (paths, URLs, times, UUIDs), as items (deques, ranges), as
+//! fields (dataclasses, pydantic models with all that they took, named tuples), secrets as what they hide.
+//! An object that is none of these cannot be judged, and what cannot be judged is refused.
 
 use maais_core::attempt::{Attempt, Malformed};
 use maais_core::json::{DEPTH_MAX, VALUES_MAX};
 use maais_core::request::{ActionRequest, Draft, RequestError, parse_action_type};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
-    PyType,
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMappingProxy, PyMemoryView,
+    PySet, PyString, PyTuple,
 };
 use serde_json::{Map, Number, Value};
+
+use crate::classes::{ENUM, MAPPING_PROXY, PATH, PATTERN, SECRETS, SERIES, TEXTS, TIMES, any_has, full_name};
+use crate::fields::{fields, named_items};
 
 /// Bytes of text and binary data in one value; what is longer is over the limit of a request anyhow.
 const BYTES_MAX: usize = 1 << 20;
 
-/// A class of the standard library, looked up once: what replaces its name later is not asked.
-struct Class {
-    module: &'static str,
-    name: &'static str,
-    found: PyOnceLock<Py<PyType>>,
-}
-
-impl Class {
-    const fn new(module: &'static str, name: &'static str) -> Self {
-        Self { module, name, found: PyOnceLock::new() }
-    }
-
-    /// Whether the value is one of its objects.
-    fn has(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        value.is_instance(self.found.import(value.py(), self.module, self.name)?)
-    }
-}
-
-static ENUM: Class = Class::new("enum", "Enum");
-static PLAIN_TEXT: [Class; 4] = [
-    Class::new("pathlib", "PurePath"),
-    Class::new("uuid", "UUID"),
-    Class::new("decimal", "Decimal"),
-    Class::new("ipaddress", "_IPAddressBase"),
-];
-static TIMES: [Class; 3] =
-    [Class::new("datetime", "datetime"), Class::new("datetime", "date"), Class::new("datetime", "time")];
+/// How deep in a request the parameters stand.
+const PARAMETERS_DEPTH: usize = 0;
 
 /// Why a value cannot be part of a request.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
     /// Beyond a limit, or cyclic.
     Limit(String),
+    /// An object of which nobody knows what it says.
+    Unknown { parameter: Option<String>, kind: String },
     /// Python raised an exception.
     Raised(PyErr),
 }
@@ -63,10 +43,33 @@ impl From<PyErr> for Unreadable {
 }
 
 impl Unreadable {
+    /// The same, said of a parameter where the name is one.
+    fn named(self, name: &str, depth: usize) -> Self {
+        if depth == PARAMETERS_DEPTH { self.of(name) } else { self }
+    }
+
+    /// The same, said of a parameter.
+    pub(crate) fn of(self, name: &str) -> Self {
+        match self {
+            Self::Unknown { parameter: None, kind } => {
+                Self::Unknown { parameter: Some(name.chars().take(64).collect()), kind }
+            }
+            other => other,
+        }
+    }
+
     /// As the error of a request.
     pub(crate) fn into_request_error(self, py: Python<'_>) -> RequestError {
         match self {
             Self::Limit(what) => RequestError::Unrepresentable(what),
+            Self::Unknown { parameter, kind } => {
+                let name = parameter.unwrap_or_default();
+                RequestError::Unrepresentable(format!(
+                    "parameter {name:?} holds an object of class {kind}, which cannot be judged: pass text, \
+                     numbers, lists, mappings, dataclasses or pydantic models, or, if no agent can fill the \
+                     parameter, declare it with opaque=[{name:?}]"
+                ))
+            }
             Self::Raised(error) => {
                 let kind = error
                     .get_type(py)
@@ -83,9 +86,19 @@ impl Unreadable {
 pub(crate) struct Reader {
     values: usize,
     bytes: usize,
+    names_unknown: bool,
 }
 
 impl Reader {
+    /// The value as JSON, with an object that cannot be judged as the name of its class: for what no agent
+    /// can fill.
+    pub(crate) fn trusted(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unreadable> {
+        self.names_unknown = true;
+        let read = self.value(value, depth);
+        self.names_unknown = false;
+        read
+    }
+
     /// The value as JSON.
     pub(crate) fn value(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unreadable> {
         self.values += 1;
@@ -106,7 +119,7 @@ impl Reader {
         if let Ok(flag) = value.cast_exact::<PyBool>() {
             return Ok(Value::Bool(flag.is_true()));
         }
-        if value.is_instance_of::<PyInt>() && !value.hasattr(intern!(value.py(), "value"))? {
+        if value.is_instance_of::<PyInt>() && (value.is_exact_instance_of::<PyInt>() || !ENUM.has(value)?) {
             return self.int(value);
         }
         if let Ok(float) = value.cast::<PyFloat>() {
@@ -119,9 +132,12 @@ impl Reader {
     }
 
     fn text(&mut self, text: &Bound<'_, PyString>) -> Result<String, Unreadable> {
-        let text = text.to_string_lossy().into_owned();
-        self.count(text.len())?;
-        Ok(text)
+        let read = text.to_string_lossy().into_owned();
+        self.count(read.len())?;
+        if !text.is_exact_instance_of::<PyString>() && !ENUM.has(text)? {
+            same(&read, &text.str()?)?;
+        }
+        Ok(read)
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Unreadable> {
@@ -144,7 +160,9 @@ impl Reader {
         if bits > 4096 {
             return Err(Unreadable::Limit(format!("a number of {bits} bits")));
         }
-        Ok(Value::String(value.str()?.to_string_lossy().into_owned()))
+        let digits =
+            value.py().get_type::<PyInt>().call_method1(intern!(value.py(), "__repr__"), (value,))?;
+        Ok(Value::String(digits.str()?.to_string_lossy().into_owned()))
     }
 
     fn collection(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unreadable> {
@@ -155,12 +173,17 @@ impl Reader {
             return list.iter().map(|item| self.value(&item, depth + 1)).collect();
         }
         if let Ok(tuple) = value.cast::<PyTuple>() {
+            if let Some(fields) = named_items(tuple)? {
+                return self.map(&fields, depth).map(Value::Object);
+            }
             return tuple.iter().map(|item| self.value(&item, depth + 1)).collect();
         }
-        if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
-            let items: Result<Vec<Value>, Unreadable> =
-                value.try_iter()?.map(|item| self.value(&item?, depth + 1)).collect();
-            return items.map(Value::Array);
+        for class in [value.py().get_type::<PySet>(), value.py().get_type::<PyFrozenSet>()] {
+            if value.get_type().is_subclass(&class)? {
+                // Its own way of giving items is not asked.
+                let items = class.call_method1(intern!(value.py(), "__iter__"), (value,))?;
+                return self.items(&items, depth);
+            }
         }
         if let Ok(bytes) = value.cast::<PyBytes>() {
             return self.binary(bytes.as_bytes());
@@ -168,7 +191,14 @@ impl Reader {
         if let Ok(bytes) = value.cast::<PyByteArray>() {
             return self.binary(&bytes.to_vec());
         }
+        if value.is_instance_of::<PyMemoryView>() {
+            return self.value(&value.call_method0(intern!(value.py(), "tobytes"))?, depth);
+        }
         self.object(value, depth)
+    }
+
+    fn items(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unreadable> {
+        value.try_iter()?.map(|item| self.value(&item?, depth + 1)).collect()
     }
 
     /// Names are text; a mapping with other keys is read with their text.
@@ -186,7 +216,7 @@ impl Reader {
                     other => other.to_string(),
                 },
             };
-            let value = self.value(&value, depth + 1)?;
+            let value = self.value(&value, depth + 1).map_err(|error| error.named(&name, depth))?;
             if read.insert(name, value).is_some() {
                 return Err(Unreadable::Limit("two keys of a mapping have the same text".to_owned()));
             }
@@ -199,55 +229,64 @@ impl Reader {
         Ok(Value::String(String::from_utf8_lossy(bytes).into_owned()))
     }
 
-    /// Anything else: its fields or its text where these are plain, else its type's name.
+    /// Anything else: what it says, where that is known.
     fn object(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unreadable> {
         let py = value.py();
         if ENUM.has(value)? {
             return self.value(&value.getattr(intern!(py, "value"))?, depth + 1);
         }
-        for class in &PLAIN_TEXT {
-            if class.has(value)? {
-                return self.text(&value.str()?).map(Value::String);
-            }
+        if any_has(&TEXTS, value)? {
+            return self.said(value).map(Value::String);
         }
-        for class in &TIMES {
-            if class.has(value)? {
-                let text = value.call_method0(intern!(py, "isoformat"))?;
-                return self.value(&text, depth + 1);
-            }
+        if any_has(&TIMES, value)? {
+            let text = value.call_method0(intern!(py, "isoformat"))?;
+            return self.value(&text, depth + 1);
+        }
+        if any_has(&SECRETS, value)? {
+            return self.value(&value.call_method0(intern!(py, "get_secret_value"))?, depth + 1);
+        }
+        if PATTERN.has(value)? {
+            return self.value(&value.getattr(intern!(py, "pattern"))?, depth + 1);
+        }
+        if any_has(&SERIES, value)? {
+            return self.items(value, depth);
+        }
+        if MAPPING_PROXY.has(value)? {
+            let map = PyDict::new(py);
+            map.update(value.cast::<PyMappingProxy>().map_err(PyErr::from)?.as_mapping())?;
+            return self.map(&map, depth).map(Value::Object);
         }
         if let Some(fields) = fields(value)? {
             return self.map(&fields, depth).map(Value::Object);
         }
-        opaque(value)
-    }
-}
-
-/// A value that is known by its type's name only.
-pub(crate) fn opaque(value: &Bound<'_, PyAny>) -> Result<Value, Unreadable> {
-    let kind = value.get_type();
-    let name = format!("{}.{}", kind.module()?.to_string_lossy(), kind.qualname()?.to_string_lossy());
-    Ok(Value::Object(Map::from_iter([("$python".to_owned(), Value::String(name))])))
-}
-
-/// The fields of a dataclass or a pydantic model.
-fn fields<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let py = value.py();
-    let kind = value.get_type();
-    let names: Vec<String> = if kind.hasattr(intern!(py, "__dataclass_fields__"))? {
-        kind.getattr(intern!(py, "__dataclass_fields__"))?.cast::<PyDict>()?.keys().extract()?
-    } else if kind.hasattr(intern!(py, "__pydantic_fields__"))? {
-        kind.getattr(intern!(py, "__pydantic_fields__"))?.cast::<PyDict>()?.keys().extract()?
-    } else {
-        return Ok(None);
-    };
-    let fields = PyDict::new(py);
-    for name in names {
-        if let Some(field) = value.getattr_opt(name.as_str())? {
-            fields.set_item(name, field)?;
+        if self.names_unknown {
+            return opaque(value);
         }
+        Err(Unreadable::Unknown { parameter: None, kind: full_name(value)? })
     }
-    Ok(Some(fields))
+
+    /// The text of an object that is nothing but text.
+    fn said(&mut self, value: &Bound<'_, PyAny>) -> Result<String, Unreadable> {
+        let text = self.text(&value.str()?)?;
+        if PATH.has(value)? {
+            let path = value.call_method0(intern!(value.py(), "__fspath__"))?;
+            same(&text, path.cast::<PyString>().map_err(PyErr::from)?)?;
+        }
+        Ok(text)
+    }
+}
+
+/// Refuses what says one thing when it is read and another when it is printed or opened.
+fn same(read: &str, said: &Bound<'_, PyString>) -> Result<(), Unreadable> {
+    if said.to_string_lossy() == read {
+        return Ok(());
+    }
+    Err(Unreadable::Limit("a text that says something else than it holds".to_owned()))
+}
+
+/// A value that is known by its class's name only.
+pub(crate) fn opaque(value: &Bound<'_, PyAny>) -> Result<Value, Unreadable> {
+    Ok(Value::Object(Map::from_iter([("$python".to_owned(), Value::String(full_name(value)?))])))
 }
 
 /// A `maais.models.ActionRequest`, or anything with its attributes, as what the engine takes.
@@ -299,7 +338,7 @@ fn mapping(reader: &mut Reader, value: &Bound<'_, PyAny>) -> Result<Map<String, 
         return Ok(Map::new());
     }
     let map = value.cast::<PyDict>().map_err(PyErr::from)?;
-    reader.map(map, 1)
+    reader.map(map, PARAMETERS_DEPTH)
 }
 
 /// A `datetime` with a time zone; one without is taken as UTC by `maais.models`.

@@ -11,16 +11,15 @@ use maais_core::request::{ActionRequest, ActionType, Draft, RequestError, parse_
 use maais_runtime::Outcome;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyDict, PyList, PySet, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 use serde_json::{Map, Value};
 
+use crate::copying::Copier;
 use crate::from_python::{Reader, Unreadable, malformed, opaque};
 use crate::handle::{Handle, Runtime};
-use crate::parameters::Parameters;
+use crate::methods::is_own_object;
+use crate::parameters::{Argument, Parameters};
 use crate::to_python;
-
-/// Containers within one another that are copied; what is deeper cannot be part of a request.
-const COPY_DEPTH_MAX: usize = 80;
 
 /// A callable that runs only when its call was allowed.
 #[pyclass(frozen, module = "maais._maais")]
@@ -28,8 +27,8 @@ pub(crate) struct Guard {
     handle: Arc<Handle>,
     function: Py<PyAny>,
     parameters: Parameters,
-    /// The first parameter is the object that the method belongs to.
-    bound_object: bool,
+    /// What a class that has the callable as its method may call it; empty for what is no method.
+    method: Vec<String>,
     agent_id: String,
     goal: String,
     action_type: ActionType,
@@ -48,11 +47,19 @@ struct Approved<'py> {
     kwargs: Bound<'py, PyDict>,
 }
 
+/// The arguments of a call as nobody else holds them.
+struct Fixed<'py> {
+    args: Bound<'py, PyTuple>,
+    kwargs: Bound<'py, PyDict>,
+    /// How many of the first are the object that the method belongs to: one or none.
+    own: usize,
+}
+
 #[pymethods]
 impl Guard {
     /// `denial` is the exception class that is raised with the decision when a call is refused.
     #[new]
-    #[pyo3(signature = (runtime, function, signature, *, agent_id, goal, action_type, target, denial, bound_object=false, session_id=None, framework=None, opaque=None))]
+    #[pyo3(signature = (runtime, function, signature, *, agent_id, goal, action_type, target, denial, method=None, session_id=None, framework=None, opaque=None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "named in Python; a builder would be one more object to reach into"
@@ -66,7 +73,7 @@ impl Guard {
         action_type: &str,
         target: String,
         denial: Py<PyAny>,
-        bound_object: bool,
+        method: Option<Vec<String>>,
         session_id: Option<String>,
         framework: Option<String>,
         opaque: Option<Vec<String>>,
@@ -83,7 +90,7 @@ impl Guard {
             handle,
             function,
             parameters: Parameters::read(signature)?,
-            bound_object,
+            method: method.unwrap_or_default(),
             agent_id,
             goal,
             action_type,
@@ -98,14 +105,15 @@ impl Guard {
     /// Decides the call, runs it if it is allowed, and records what came of it.
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = args.py();
-        let approved = self.approve(args, kwargs)?;
-        let result = self.function.bind(py).call(&approved.args, Some(&approved.kwargs));
-        let told = self.tell(py, &approved.action_id, result.as_ref().err());
+        let guard = slf.get();
+        let approved = Self::approve(slf, args, kwargs)?;
+        let result = guard.function.bind(py).call(&approved.args, Some(&approved.kwargs));
+        let told = guard.tell(py, &approved.action_id, result.as_ref().err());
         match (told, result) {
             (Ok(()), result) => result,
             (Err(unrecorded), Ok(_)) => Err(unrecorded),
@@ -120,15 +128,16 @@ impl Guard {
     /// with `finish`.
     #[pyo3(signature = (args, kwargs))]
     fn start<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: &Bound<'py, PyDict>,
     ) -> PyResult<(String, Bound<'py, PyAny>)> {
         let py = args.py();
-        let approved = self.approve(args, Some(kwargs))?;
-        let begun = self.function.bind(py).call(&approved.args, Some(&approved.kwargs));
+        let guard = slf.get();
+        let approved = Self::approve(slf, args, Some(kwargs))?;
+        let begun = guard.function.bind(py).call(&approved.args, Some(&approved.kwargs));
         if let Err(error) = &begun {
-            self.tell(py, &approved.action_id, Some(error))?;
+            guard.tell(py, &approved.action_id, Some(error))?;
         }
         Ok((approved.action_id, begun?))
     }
@@ -152,76 +161,73 @@ impl Guard {
 impl Guard {
     /// The call with copied arguments if it is allowed; else the denial is raised.
     fn approve<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Approved<'py>> {
         let py = args.py();
+        let guard = slf.get();
         let action_id = uuid::Uuid::now_v7().to_string();
         // What is handed over is fixed before it is decided on; defaults are the function's own objects.
-        let (fixed, attempt) = match self.fixed(args, kwargs) {
-            Ok((args, kwargs)) => {
-                let attempt = self.attempt(&args, &kwargs, &action_id)?;
-                (Some((args, kwargs)), attempt)
+        let (fixed, attempt) = match Self::fixed(slf, args, kwargs) {
+            Ok(fixed) => {
+                let attempt = guard.attempt(&fixed, &action_id)?;
+                (Some(fixed), attempt)
             }
-            Err(unreadable) => (None, self.malformed(unreadable.into_request_error(py))),
+            Err(unreadable) => (None, guard.malformed(unreadable.into_request_error(py))),
         };
-        let decision = self.handle.intercept(py, attempt)?;
+        let decision = guard.handle.intercept(py, attempt)?;
         match fixed {
-            Some((args, kwargs)) if decision.allow() => Ok(Approved { action_id, args, kwargs }),
+            Some(Fixed { args, kwargs, .. }) if decision.allow() => Ok(Approved { action_id, args, kwargs }),
             _ => {
-                let exception = self.denial.bind(py).call1((to_python::decision(py, &decision)?,))?;
+                let exception = guard.denial.bind(py).call1((to_python::decision(py, &decision)?,))?;
                 Err(PyErr::from_value(exception))
             }
         }
     }
 
-    /// The arguments as nobody else holds them, but for the object that a method belongs to.
+    /// The arguments as nobody else holds them, but for the object that a method belongs to and for what
+    /// was declared opaque.
     fn fixed<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> Result<(Bound<'py, PyTuple>, Bound<'py, PyDict>), Unreadable> {
-        let own = usize::from(self.bound_object);
-        let positional: Vec<Bound<'py, PyAny>> = args
-            .iter()
-            .enumerate()
-            .map(|(place, value)| if place < own { Ok(value) } else { copied(&value, 0) })
-            .collect::<Result<_, _>>()?;
-        let named = PyDict::new(args.py());
-        for (name, value) in kwargs.into_iter().flatten() {
-            let own = name.extract::<String>().is_ok_and(|name| self.opaque.contains(&name));
-            named.set_item(name, if own { value } else { copied(&value, 0)? })?;
+    ) -> Result<Fixed<'py>, Unreadable> {
+        let py = args.py();
+        let guard = slf.get();
+        let own = match args.iter().next() {
+            Some(first) => usize::from(is_own_object(slf.as_any(), &guard.method, &first)?),
+            None => 0,
+        };
+        let mut copier = Copier::default();
+        let mut positional = Vec::with_capacity(args.len());
+        for (place, value) in args.iter().enumerate() {
+            let name = guard.parameters.name_at(py, place);
+            let as_it_is = place < own || name.is_some_and(|name| guard.opaque.contains(&name));
+            positional.push(if as_it_is { value } else { copier.copy(&value, 0)? });
         }
-        Ok((PyTuple::new(args.py(), positional)?, named))
+        let named = PyDict::new(py);
+        for (name, value) in kwargs.into_iter().flatten() {
+            let as_it_is = name.extract::<String>().is_ok_and(|name| guard.opaque.contains(&name));
+            named.set_item(name, if as_it_is { value } else { copier.copy(&value, 0)? })?;
+        }
+        Ok(Fixed { args: PyTuple::new(py, positional)?, kwargs: named, own })
     }
 
     /// What is decided on. A call that the callable would not take is none: it raises.
-    fn attempt(
-        &self,
-        args: &Bound<'_, PyTuple>,
-        kwargs: &Bound<'_, PyDict>,
-        action_id: &str,
-    ) -> PyResult<Attempt> {
+    fn attempt(&self, fixed: &Fixed<'_>, action_id: &str) -> PyResult<Attempt> {
+        let py = fixed.args.py();
         let mut reader = Reader::default();
         let mut parameters = Map::new();
-        let bound = self.parameters.bind(args, kwargs)?;
-        for (name, value) in bound.into_iter().skip(usize::from(self.bound_object)) {
-            let name = name.to_string_lossy().into_owned();
-            let read = if self.opaque.contains(&name) { opaque(&value) } else { reader.value(&value, 1) };
-            let read = match read {
+        for argument in self.parameters.bind(&fixed.args, &fixed.kwargs)?.into_iter().skip(fixed.own) {
+            let name = argument.name.to_string_lossy().into_owned();
+            let read = match self.read(&mut reader, &name, &argument) {
                 Ok(read) => read,
-                Err(unreadable) => return Ok(self.malformed(unreadable.into_request_error(args.py()))),
+                Err(unreadable) => return Ok(self.malformed(unreadable.of(&name).into_request_error(py))),
             };
             if parameters.insert(name, read).is_some() {
                 let what = "two parameters of the same name".to_owned();
                 return Ok(self.malformed(RequestError::Unrepresentable(what)));
-            }
-        }
-        let mut context = Map::new();
-        for (name, value) in [("session_id", &self.session_id), ("framework", &self.framework)] {
-            if let Some(value) = value {
-                context.insert(name.into(), Value::String(value.clone()));
             }
         }
         let request = ActionRequest::new(Draft {
@@ -232,9 +238,30 @@ impl Guard {
             declared_goal: self.goal.clone(),
             action_id: action_id.to_owned(),
             timestamp: jiff::Timestamp::now(),
-            context,
+            context: self.context(),
         });
         Ok(request.map_or_else(|error| self.malformed(error), Attempt::from))
+    }
+
+    /// What policies see of an argument.
+    fn read(&self, reader: &mut Reader, name: &str, argument: &Argument<'_>) -> Result<Value, Unreadable> {
+        if self.opaque.iter().any(|declared| declared == name) {
+            return opaque(&argument.value);
+        }
+        if argument.is_default {
+            return reader.trusted(&argument.value, 1);
+        }
+        reader.value(&argument.value, 1)
+    }
+
+    fn context(&self) -> Map<String, Value> {
+        let mut context = Map::new();
+        for (name, value) in [("session_id", &self.session_id), ("framework", &self.framework)] {
+            if let Some(value) = value {
+                context.insert(name.into(), Value::String(value.clone()));
+            }
+        }
+        context
     }
 
     fn malformed(&self, error: RequestError) -> Attempt {
@@ -249,38 +276,4 @@ impl Guard {
         });
         self.handle.observe(py, action_id, &Outcome { ok: error.is_none(), output })
     }
-}
-
-/// Plain containers as new ones, all the way down; everything else as it is.
-fn copied<'py>(value: &Bound<'py, PyAny>, depth: usize) -> Result<Bound<'py, PyAny>, Unreadable> {
-    let py = value.py();
-    if depth > COPY_DEPTH_MAX {
-        return Err(Unreadable::Limit("nested too deeply, or within itself".to_owned()));
-    }
-    if let Ok(map) = value.cast_exact::<PyDict>() {
-        let copy = PyDict::new(py);
-        for (key, item) in map.copy()?.iter() {
-            copy.set_item(key, copied(&item, depth + 1)?)?;
-        }
-        return Ok(copy.into_any());
-    }
-    if let Ok(list) = value.cast_exact::<PyList>() {
-        let copy = PyList::empty(py);
-        for item in list.to_tuple().iter() {
-            copy.append(copied(&item, depth + 1)?)?;
-        }
-        return Ok(copy.into_any());
-    }
-    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        let items: Vec<Bound<'py, PyAny>> =
-            tuple.iter().map(|item| copied(&item, depth + 1)).collect::<Result<_, _>>()?;
-        return Ok(PyTuple::new(py, items)?.into_any());
-    }
-    if value.is_exact_instance_of::<PySet>() {
-        return Ok(py.get_type::<PySet>().call1((value,))?);
-    }
-    if value.is_exact_instance_of::<PyByteArray>() {
-        return Ok(py.get_type::<PyByteArray>().call1((value,))?);
-    }
-    Ok(value.clone())
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use maais_core::attempt::Attempt;
@@ -24,26 +26,75 @@ struct Opened {
 pub(crate) struct Handle {
     config: Config,
     opened: ArcSwap<Opened>,
+    /// The process one of whose threads opens an engine just now; no process has the number 0.
+    ///
+    /// A lock would not do: a child that was forked while it was held would wait for a thread that it does
+    /// not have. A number that is not the child's own holds nobody up.
+    opening: AtomicU32,
+}
+
+/// The right to open the engine of this process, given back when it is dropped.
+struct Turn<'a> {
+    opening: &'a AtomicU32,
+    process: u32,
+}
+
+impl<'a> Turn<'a> {
+    /// The right, unless another thread of this process has it.
+    fn take(opening: &'a AtomicU32, process: u32) -> Option<Self> {
+        let taken = opening
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| (held != process).then_some(process));
+        // Made only by who took it: dropping it gives it back.
+        taken.is_ok().then(|| Self { opening, process })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = self.opening.compare_exchange(self.process, 0, Ordering::AcqRel, Ordering::Acquire);
+    }
 }
 
 impl Handle {
     fn open(config: Config) -> Result<Self, OpenError> {
         let opened = Opened::new(&config)?;
-        Ok(Self { config, opened: ArcSwap::from_pointee(opened) })
+        Ok(Self { config, opened: ArcSwap::from_pointee(opened), opening: AtomicU32::new(0) })
     }
 
-    /// The engine of this process: a forked child opens one of its own, with a log of its own.
+    /// The engine of this process: a forked child opens one of its own, with a log of its own, once.
+    ///
+    /// May wait for another thread: call it without the interpreter.
     pub(crate) fn engine(&self) -> Result<Arc<maais_runtime::Runtime>, OpenError> {
-        let opened = self.opened.load_full();
-        if opened.process == std::process::id() {
-            return Ok(opened.engine.clone());
+        let process = std::process::id();
+        loop {
+            if let Some(engine) = self.opened_by(process) {
+                return Ok(engine);
+            }
+            let Some(_turn) = Turn::take(&self.opening, process) else {
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            };
+            // It may have been opened between the look and the turn.
+            if let Some(engine) = self.opened_by(process) {
+                return Ok(engine);
+            }
+            let fresh = Opened::new(&self.config)?;
+            let engine = fresh.engine.clone();
+            let before = self.opened.swap(Arc::new(fresh));
+            // The parent's engine is the parent's to close.
+            std::mem::forget(before);
+            return Ok(engine);
         }
-        let fresh = Arc::new(Opened::new(&self.config)?);
-        let before = self.opened.swap(fresh.clone());
-        // The parent's engine is the parent's to close.
-        std::mem::forget(before);
+    }
+
+    fn opened_by(&self, process: u32) -> Option<Arc<maais_runtime::Runtime>> {
+        let opened = self.opened.load_full();
+        if opened.process == process {
+            return Some(opened.engine.clone());
+        }
+        // Whoever drops the last hold on it would close the parent's engine.
         std::mem::forget(opened);
-        Ok(fresh.engine.clone())
+        None
     }
 
     /// Decides without holding the interpreter: the disk is waited for in here.
@@ -147,7 +198,7 @@ impl Runtime {
 
     /// How the engine is.
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let engine = self.handle.engine().map_err(|error| raised(py, &error))?;
+        let engine = py.detach(|| self.handle.engine()).map_err(|error| raised(py, &error))?;
         to_python::value(py, &engine.health().to_json())
     }
 

@@ -3,9 +3,13 @@
 //! What a Python object means is read here, once; what is decided, and what happens when something fails,
 //! is the engine's matter. The public Python API is `python/maais`, not this module.
 
+mod classes;
+mod copying;
+mod fields;
 mod from_python;
 mod guard;
 mod handle;
+mod methods;
 mod parameters;
 mod to_python;
 

@@ -18,6 +18,14 @@ enum Kind {
     VarKeyword,
 }
 
+/// The argument of a parameter.
+pub(crate) struct Argument<'py> {
+    pub(crate) name: Bound<'py, PyString>,
+    pub(crate) value: Bound<'py, PyAny>,
+    /// The function's own object: whoever called said nothing.
+    pub(crate) is_default: bool,
+}
+
 struct Parameter {
     name: Py<PyString>,
     kind: Kind,
@@ -39,13 +47,23 @@ impl Parameters {
             .map(Self)
     }
 
+    /// The name of the parameter that takes the positional argument at this place.
+    pub(crate) fn name_at(&self, py: Python<'_>, place: usize) -> Option<String> {
+        let positional = self.0.iter().take_while(|parameter| {
+            matches!(parameter.kind, Kind::PositionalOnly | Kind::PositionalOrKeyword)
+        });
+        let rest = self.0.iter().find(|parameter| parameter.kind == Kind::VarPositional);
+        let parameter = positional.into_iter().nth(place).or(rest)?;
+        Some(parameter.name.bind(py).to_string())
+    }
+
     /// The arguments of a call under the names of the parameters, in their order, defaults included. What
     /// `**kwargs` collects stands under its own names: a rule on a parameter does not ask how it was taken.
     pub(crate) fn bind<'py>(
         &self,
         args: &Bound<'py, PyTuple>,
         kwargs: &Bound<'py, PyDict>,
-    ) -> PyResult<Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>> {
+    ) -> PyResult<Vec<Argument<'py>>> {
         let py = args.py();
         let named = kwargs.copy()?;
         let mut taken = 0;
@@ -53,6 +71,11 @@ impl Parameters {
         for parameter in &self.0 {
             let name = parameter.name.bind(py);
             let positional = matches!(parameter.kind, Kind::PositionalOnly | Kind::PositionalOrKeyword);
+            let mut is_default = false;
+            let mut default = || {
+                is_default = true;
+                parameter.default(py)
+            };
             let value = match parameter.kind {
                 Kind::VarPositional => {
                     let rest = args.get_slice(taken, args.len());
@@ -64,16 +87,16 @@ impl Parameters {
                     taken += 1;
                     args.get_item(taken - 1)?
                 }
-                Kind::PositionalOnly => parameter.default(py)?,
+                Kind::PositionalOnly => default()?,
                 _ => match named.get_item(name)? {
                     Some(value) => {
                         named.del_item(name)?;
                         value
                     }
-                    None => parameter.default(py)?,
+                    None => default()?,
                 },
             };
-            bound.push((name.clone(), value));
+            bound.push(Argument { name: name.clone(), value, is_default });
         }
         if taken < args.len() {
             return Err(PyTypeError::new_err("too many positional arguments"));
@@ -83,16 +106,12 @@ impl Parameters {
     }
 
     /// What no parameter took by its name.
-    fn rest<'py>(
-        &self,
-        named: Bound<'py, PyDict>,
-        bound: &mut Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
-    ) -> PyResult<()> {
+    fn rest<'py>(&self, named: Bound<'py, PyDict>, bound: &mut Vec<Argument<'py>>) -> PyResult<()> {
         let py = named.py();
         let takes_all = self.0.iter().any(|parameter| parameter.kind == Kind::VarKeyword);
         if takes_all {
             for (name, value) in named {
-                bound.push((name.cast_into::<PyString>()?, value));
+                bound.push(Argument { name: name.cast_into::<PyString>()?, value, is_default: false });
             }
             return Ok(());
         }

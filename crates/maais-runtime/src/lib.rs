@@ -21,7 +21,7 @@ pub use health::Health;
 pub use memo::CacheStats;
 pub use outcome::{ObserveError, Outcome};
 pub use runtime::{OpenError, Runtime};
-pub use snapshot::{PACK_NAMES, Snapshot, SnapshotError, policy_files};
+pub use snapshot::{PACK_NAMES, Snapshot, SnapshotError, policy_files, policy_sources};
 
 pub use maais_audit as audit;
 pub use maais_core as core;

@@ -250,7 +250,8 @@ impl Runtime {
         };
         let policies = &snapshot.policies;
         let facts = Facts::new(request, &self.memo).typed(policies.tools());
-        let mut state = State { now: now.wall, tenant: TENANT.to_owned(), ..State::default() };
+        let roles = snapshot.settings.roles_of(request.agent_id().as_str());
+        let mut state = State { now: now.wall, tenant: TENANT.to_owned(), roles, ..State::default() };
         let counts = self.sessions.before(&sessions::key(request), policies, now.elapsed, &mut state);
         let reservation = self.limits.observe(snapshot, &facts, &mut state, now.elapsed);
         let mut decision = decide(policies, &snapshot.settings, &facts, &state);

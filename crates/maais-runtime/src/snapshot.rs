@@ -117,7 +117,11 @@ fn relative_to(base: &Path, path: &str) -> PathBuf {
     if PACK_NAMES.contains(&path) && !base.join(path).exists() { path.into() } else { base.join(path) }
 }
 
-fn policy_sources(named: &[PathBuf]) -> Result<Vec<Source>, SnapshotError> {
+/// The documents that paths and names of packs stand for, and those that they include.
+///
+/// # Errors
+/// When one of them is not there or cannot be read.
+pub fn policy_sources(named: &[PathBuf]) -> Result<Vec<Source>, SnapshotError> {
     let mut sources = Vec::new();
     for path in named {
         if path.exists() {

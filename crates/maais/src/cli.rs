@@ -1,9 +1,13 @@
 //! What can be typed: commands, flags, help.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
+
+pub(crate) use policy::{Eval, Explain, Policy};
 
 /// The reference monitor for autonomous AI agents.
 ///
@@ -52,9 +56,11 @@ impl Color {
 pub(crate) enum Command {
     /// Decide one action, or a stream of them.
     Check(Check),
-    /// Check, test and list policies.
+    /// Check, test, explain, compare and measure policies.
     #[command(subcommand)]
     Policy(Policy),
+    /// Say why an action is decided as it is.
+    Explain(Explain),
     /// Verify and read the log.
     #[command(subcommand)]
     Audit(Audit),
@@ -136,54 +142,6 @@ pub(crate) struct Check {
     /// Read `{session, seq, request[, prior_output]}` a line, answer a decision a line.
     #[arg(long, conflicts_with_all = ["agent", "target"])]
     pub(crate) stream: bool,
-}
-
-/// Check, test and list policies.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Policy {
-    /// Report everything that is wrong with policies, with places.
-    #[command(after_help = "Exit code: 0 they load, 2 they do not, 1 they cannot be read.
-
-Examples:
-  maais policy check policies/
-  maais policy check baseline policies/local.yaml --json")]
-    Check {
-        /// Files, folders or packs.
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<PathBuf>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Run the cases of every rule: each must fire on some and stay quiet on others.
-    #[command(after_help = "Cases are in a folder `tests` beside the rules.
-
-Examples:
-  maais policy test                      all packs in policies/
-  maais policy test policies/baseline --json")]
-    Test {
-        /// A pack's folder, or a folder of packs.
-        #[arg(default_value = "policies", value_name = "DIR")]
-        path: PathBuf,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// List rules in the order in which they are tried.
-    #[command(after_help = "Examples:
-  maais policy list                      those in force here
-  maais policy list atlas --json         those of a pack")]
-    List {
-        /// Files, folders or packs; none: those in force.
-        #[arg(value_name = "PATH")]
-        paths: Vec<PathBuf>,
-        /// Settings file; `maais.yaml` if there is one.
-        #[arg(long, env = "MAAIS_CONFIG", value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// Verify and read the log.

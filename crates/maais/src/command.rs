@@ -5,6 +5,7 @@ mod audit;
 mod bench;
 mod check;
 mod demo;
+mod explain;
 mod init;
 mod policy;
 mod verify_spec;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Done {
     match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Policy(command) => policy::run(&command),
+        Command::Explain(args) => explain::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -7,8 +7,8 @@ the model reads why and can go on.
 
 from __future__ import annotations
 
+import functools
 import inspect
-import typing
 from typing import TYPE_CHECKING, Any
 
 from maais.errors import SecurityViolationError
@@ -18,8 +18,9 @@ from maais.models import ActionRequest, ActionType, Decision
 from maais.runtime import get_runtime
 
 try:
+    from langchain_core.messages import ToolMessage
     from langchain_core.runnables import RunnableConfig
-    from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, ToolException
+    from langchain_core.tools import BaseTool, StructuredTool, Tool
 except ImportError as error:  # pragma: no cover - depends on the environment
     _missing: ImportError | None = error
 else:
@@ -57,28 +58,25 @@ def wrap_langchain_tool(
 ) -> BaseTool:
     """Return a tool with the same name, description and schema, behind the reference monitor.
 
-    A refusal reaches the model as a tool message with status `error`. The given tool is not changed: give
-    agents only the returned one.
+    A refusal reaches the model as a tool message with status `error`; errors of the tool itself are handled
+    as the given tool says. The given tool is not changed: give agents only the returned one.
+
+    Of a tool that is a class, `_run` and `_arun` are guarded. Other methods that it overrides do not apply.
     """
     _require_langchain()
     options = {"agent_id": agent_id, "goal": goal, "target": tool.name, "framework": "langchain", **options}
-    options["denial"] = _tool_denial()
-    function: Any = getattr(tool, "func", None)
-    coroutine: Any = getattr(tool, "coroutine", None)
-    if function is None and coroutine is None:
-        function = _without_framework_arguments(tool)
-    return StructuredTool(
-        name=tool.name,
-        description=tool.description,
-        args_schema=tool.args_schema or tool.get_input_schema(),
-        func=_guarded(function, options) if function is not None else None,
-        coroutine=_guarded(coroutine, options) if coroutine is not None else None,
-        return_direct=tool.return_direct,
-        response_format=tool.response_format,
-        handle_tool_error=_explain,
-        tags=tool.tags,
-        metadata=tool.metadata,
+    options["denial"] = _ToolRefusedError
+    kind, function, coroutine = _bodies(tool)
+    same = {name: getattr(tool, name) for name in BaseTool.model_fields}
+    if kind is not Tool:
+        same["args_schema"] = tool.args_schema or tool.get_input_schema()
+    filled = "run_manager" if kind is BaseTool else "callbacks"
+    made: BaseTool = _mediated(kind)(
+        **same,
+        func=_guarded(function, filled, options) if function is not None else None,
+        coroutine=_guarded(coroutine, filled, options) if coroutine is not None else None,
     )
+    return made
 
 
 def secure_tools(
@@ -110,7 +108,6 @@ def denial_middleware() -> AgentMiddleware[Any, Any]:
     """
     _require_langchain()
     from langchain.agents.middleware import AgentMiddleware  # noqa: PLC0415 - needed here only
-    from langchain_core.messages import ToolMessage  # noqa: PLC0415
 
     def refusal(request: Any, error: SecurityViolationError) -> ToolMessage:
         call = request.tool_call
@@ -192,53 +189,87 @@ def _explain(error: Any) -> str:
     return str(error)
 
 
-def _tool_denial() -> type[SecurityViolationError]:
-    """A refusal that LangChain, too, takes for an error of the tool."""
-
-    class ToolRefusedError(SecurityViolationError, ToolException):
-        """The call of this tool was not allowed."""
-
-    return ToolRefusedError
+class _ToolRefusedError(SecurityViolationError):
+    """The call of a LangChain tool was not allowed."""
 
 
-def _guarded(function: Any, options: dict[str, Any]) -> Any:
-    return guarded(function, **{"opaque": _injected(function), **options})
+def _guarded(function: Any, filled: str, options: dict[str, Any]) -> Any:
+    """Guard a body; LangChain fills the parameter called `filled`, over whatever an agent gave."""
+    if filled in inspect.signature(function).parameters:
+        options = {**options, "opaque": [*options.get("opaque", ()), filled]}
+    return guarded(function, **options)
 
 
-def _injected(function: Any) -> list[str]:
-    """The parameters that the framework fills: the graph's state, its runtime, the run's settings."""
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, AttributeError):
-        return []
-    return [name for name, hint in hints.items() if name != "return" and _is_injected(hint)]
+def _bodies(tool: BaseTool) -> tuple[type[BaseTool], Any, Any]:
+    """Which of LangChain's kinds of tool it is, and what it runs, without and with `await`."""
+    sync, later = "_run", "_arun"  # The documented places of a tool's body.
+    own = type(tool)
+    for kind in (StructuredTool, Tool):
+        mine = all(getattr(own, name) is getattr(kind, name) for name in (sync, later))
+        if mine and isinstance(tool, kind):
+            return kind, tool.func, tool.coroutine
+    awaits = getattr(own, later) is not getattr(BaseTool, later)
+    return BaseTool, getattr(tool, sync), getattr(tool, later) if awaits else None
 
 
-def _is_injected(hint: Any) -> bool:
-    if typing.get_origin(hint) is typing.Annotated:
-        marks = hint.__metadata__
-        return any(isinstance(mark, InjectedToolArg) or _is_class(mark, InjectedToolArg) for mark in marks)
-    if hint == RunnableConfig or hint == RunnableConfig | None:
-        return True
-    try:
-        from langgraph.prebuilt import ToolRuntime  # noqa: PLC0415 - LangChain alone has none
-    except ImportError:
-        return False
-    return _is_class(typing.get_origin(hint) or hint, ToolRuntime)
+@functools.cache
+def _mediated(kind: type[BaseTool]) -> Any:
+    """Make the class of guarded tools of a kind: it turns refusals into messages, and nothing else."""
+    base: Any = _of_a_class() if kind is BaseTool else kind
+
+    class Mediated(base):  # type: ignore[misc]
+        """A tool behind the reference monitor."""
+
+        def run(self, *args: Any, tool_call_id: str | None = None, **kwargs: Any) -> Any:
+            """Run the tool if that is allowed."""
+            try:
+                return super().run(*args, tool_call_id=tool_call_id, **kwargs)
+            except _ToolRefusedError as refusal:
+                return _refusal(refusal, self.name, tool_call_id)
+
+        async def arun(self, *args: Any, tool_call_id: str | None = None, **kwargs: Any) -> Any:
+            """Run the tool if that is allowed."""
+            try:
+                return await super().arun(*args, tool_call_id=tool_call_id, **kwargs)
+            except _ToolRefusedError as refusal:
+                return _refusal(refusal, self.name, tool_call_id)
+
+    return Mediated
 
 
-def _is_class(value: Any, base: type) -> bool:
-    return isinstance(value, type) and issubclass(value, base)
+def _refusal(refusal: _ToolRefusedError, name: str, tool_call_id: str | None) -> ToolMessage | str:
+    if tool_call_id is None:
+        return str(refusal)
+    return ToolMessage(str(refusal), tool_call_id=tool_call_id, name=name, status="error")
+
+
+def _of_a_class() -> type[StructuredTool]:
+    """Make the class of guarded tools that were classes: they may ask for the run's callbacks."""
+
+    class OfAClass(StructuredTool):
+        """A tool made of the methods of another one."""
+
+        def _run(self, *args: Any, config: RunnableConfig, run_manager: Any = None, **kwargs: Any) -> Any:
+            function: Any = self.func
+            return function(*args, **{**kwargs, **_asked_for(function, config, run_manager)})
+
+        async def _arun(
+            self, *args: Any, config: RunnableConfig, run_manager: Any = None, **kwargs: Any
+        ) -> Any:
+            function: Any = self.coroutine
+            if function is None:
+                return await super()._arun(*args, config=config, run_manager=run_manager, **kwargs)
+            return await function(*args, **{**kwargs, **_asked_for(function, config, run_manager)})
+
+    return OfAClass
+
+
+def _asked_for(function: Any, config: Any, run_manager: Any) -> dict[str, Any]:
+    """What LangChain gives to a method that asks for it: the run's settings and its callbacks."""
+    parameters = inspect.signature(function).parameters
+    asked = {name: config for name, given in parameters.items() if given.annotation is RunnableConfig}
+    return {**asked, "run_manager": run_manager} if "run_manager" in parameters else asked
 
 
 def _by_kind(function: Callable[..., Any]) -> dict[str, Any]:
     return {"coroutine" if inspect.iscoroutinefunction(function) else "func": function}
-
-
-def _without_framework_arguments(tool: BaseTool) -> Callable[..., Any]:
-    """The body of a tool that is a class, without what LangChain passes besides the arguments."""
-
-    def run(**kwargs: Any) -> Any:
-        return tool._run(**kwargs)  # noqa: SLF001 - the documented place of a tool's body
-
-    return run

@@ -10,6 +10,7 @@ use crate::suggest::did_you_mean;
 pub struct Reader<'a> {
     source: &'a Source,
     problems: Vec<Diagnostic>,
+    errors: usize,
 }
 
 /// The fields of one mapping.
@@ -43,7 +44,7 @@ impl<'n> Fields<'n> {
 impl<'a> Reader<'a> {
     /// A reader of that document.
     pub fn new(source: &'a Source) -> Self {
-        Self { source, problems: Vec::new() }
+        Self { source, problems: Vec::new(), errors: 0 }
     }
 
     /// The document.
@@ -54,6 +55,17 @@ impl<'a> Reader<'a> {
     /// What was wrong.
     pub fn into_problems(self) -> Vec<Diagnostic> {
         self.problems
+    }
+
+    /// Errors so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Notes what another reader of a document noted.
+    pub(crate) fn take(&mut self, problems: Vec<Diagnostic>) {
+        self.errors += problems.iter().filter(|problem| problem.level == Level::Error).count();
+        self.problems.extend(problems);
     }
 
     /// Notes an error.
@@ -86,6 +98,7 @@ impl<'a> Reader<'a> {
         label: &str,
         help: Option<String>,
     ) {
+        self.errors += usize::from(level == Level::Error);
         self.problems.push(Diagnostic {
             level,
             message,

@@ -123,7 +123,8 @@ fn limit(of: &Limit) -> Value {
     })
 }
 
-fn test(of: &Test) -> Value {
+/// A test.
+pub(super) fn test(of: &Test) -> Value {
     match of {
         Test::All(tests) => match tests.as_slice() {
             [one] => test(one),

@@ -19,6 +19,7 @@
 //!
 //! CIAA checks take no part: they have tests of their own.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use serde_json::{Map, Value};
 
 use super::model::{ActionTypes, Condition, Subject, Test};
 use super::quantity::Quantity;
-use super::{PolicySet, Trail};
+use super::{PolicySet, Trail, Tri};
 use crate::decision::Effect;
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
 use crate::document::{self, Fields, Node, Reader, Yaml};
@@ -37,13 +38,13 @@ use crate::state::{Exceeded, Limit, State};
 use crate::suggest::did_you_mean;
 
 /// The fields of the action itself.
-const REQUEST_FIELDS: [&str; 7] =
+pub(super) const REQUEST_FIELDS: [&str; 7] =
     ["action_type", "target", "parameters", "agent_id", "declared_goal", "context", "timestamp"];
 /// What surrounds it.
-const AROUND_FIELDS: [&str; 9] =
+pub(super) const AROUND_FIELDS: [&str; 9] =
     ["after", "history", "labels", "role", "tenant", "at", "decision", "explanation", "note"];
 /// What surrounds an earlier action.
-const PAST_FIELDS: [&str; 2] = ["ago", "effect"];
+pub(super) const PAST_FIELDS: [&str; 2] = ["ago", "effect"];
 /// Earlier actions of one case.
 const HISTORY_MAX: usize = 2_000;
 
@@ -78,15 +79,72 @@ pub struct Uncovered {
     pub missing: Expectation,
 }
 
-/// Holds every case of a document against the policies.
+/// Which parts of conditions were true and false in the cases so far.
+#[derive(Debug, Default)]
+pub struct PartsSeen {
+    /// By rule and position: what it asks, whether it was ever true, ever not.
+    parts: BTreeMap<(String, usize), (String, bool, bool)>,
+}
+
+/// A part of a condition that has the same answer in every case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// The rule.
+    pub rule: String,
+    /// What the part asks.
+    pub asks: String,
+    /// Its answer was always true; else it never was.
+    pub ever_true: bool,
+}
+
+impl PartsSeen {
+    fn note(&mut self, policies: &PolicySet, facts: &Facts<'_>, state: &State) {
+        for tried in policies.explain(facts, state) {
+            for (at, part) in tried.parts.into_iter().enumerate() {
+                let holds = part.holds == Tri::True;
+                let entry =
+                    self.parts.entry((tried.rule.id.to_string(), at)).or_insert((part.asks, false, false));
+                entry.1 |= holds;
+                entry.2 |= !holds;
+            }
+        }
+    }
+
+    /// Parts that were looked at.
+    pub fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Whether nothing was looked at.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Parts that no case makes true, or none makes false.
+    pub fn undecided(&self) -> Vec<Undecided> {
+        let parts = self.parts.iter().filter(|(_, (_, ever, never))| !(*ever && *never));
+        let undecided = |((rule, _), (asks, ever, _)): (&(String, usize), &(String, bool, bool))| Undecided {
+            rule: rule.clone(),
+            asks: asks.clone(),
+            ever_true: *ever,
+        };
+        parts.map(undecided).collect()
+    }
+}
+
+/// Holds every case of a document against the policies, and notes which parts of conditions they decide.
 ///
 /// # Errors
 /// When the document is no list of cases, or names rules that do not exist.
-pub fn run(policies: &PolicySet, source: &Source) -> Result<Vec<CaseResult>, Diagnostics> {
+pub fn run(
+    policies: &PolicySet,
+    source: &Source,
+    parts: &mut PartsSeen,
+) -> Result<Vec<CaseResult>, Diagnostics> {
     let document = document::parse(source)?;
     let mut reader = Reader::new(source);
     let mut results = Vec::new();
-    file(&mut reader, policies, &document.root, &mut results);
+    file(&mut reader, policies, &document.root, &mut results, parts);
     let mut problems = document.problems;
     problems.extend(reader.into_problems());
     if problems.iter().any(|problem| problem.level == Level::Error) {
@@ -110,7 +168,13 @@ pub fn uncovered(policies: &PolicySet, results: &[CaseResult]) -> Vec<Uncovered>
     missing
 }
 
-fn file(reader: &mut Reader<'_>, policies: &PolicySet, root: &Node, results: &mut Vec<CaseResult>) {
+fn file(
+    reader: &mut Reader<'_>,
+    policies: &PolicySet,
+    root: &Node,
+    results: &mut Vec<CaseResult>,
+    parts: &mut PartsSeen,
+) {
     let Some(fields) = reader.map(root, "the file", &["rules"]) else {
         return;
     };
@@ -133,7 +197,7 @@ fn file(reader: &mut Reader<'_>, policies: &PolicySet, root: &Node, results: &mu
             };
             for node in list {
                 if let Some(case) = Case::read(reader, node, &CaseDefaults::default()) {
-                    results.push(case.run(reader.source(), policies, &key.text, expectation));
+                    results.push(case.run(reader.source(), policies, &key.text, expectation, parts));
                 }
             }
         }
@@ -276,9 +340,18 @@ impl Case {
         policies.limits().iter().enumerate().filter_map(over).collect()
     }
 
-    fn run(&self, source: &Source, policies: &PolicySet, rule: &str, expectation: Expectation) -> CaseResult {
+    fn run(
+        &self,
+        source: &Source,
+        policies: &PolicySet,
+        rule: &str,
+        expectation: Expectation,
+        parts: &mut PartsSeen,
+    ) -> CaseResult {
         let facts = Facts::new(&self.request, &NoMemo).typed(policies.tools());
-        let found = policies.evaluate(&facts, &self.state(policies));
+        let state = self.state(policies);
+        parts.note(policies, &facts, &state);
+        let found = policies.evaluate(&facts, &state);
         let first = found.matched.map(|matched| &*matched.rule.id);
         let fires = first == Some(rule) || found.shadows.iter().any(|matched| *matched.rule.id == *rule);
         let reason = found.matched.map_or("", |matched| matched.rule.reason.as_str());

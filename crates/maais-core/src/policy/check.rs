@@ -53,6 +53,12 @@ impl Words {
         Self { texts: texts.into(), others: others.into() }
     }
 
+    /// As a list, for people.
+    pub(super) fn listed(&self) -> String {
+        let texts = self.texts.iter().map(|text| format!("`{text}`"));
+        texts.chain(self.others.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
+    }
+
     fn contain(&self, text: &str) -> bool {
         self.texts.binary_search_by(|word| (**word).cmp(text)).is_ok()
             || self.others.iter().any(|value| same_text(value, text))
@@ -124,6 +130,26 @@ impl Check {
         }
     }
 
+    /// Texts that stand in the test, or that its patterns cannot do without: where its answer may change.
+    pub(super) fn literals(&self) -> Vec<String> {
+        let of = |words: &Words| words.texts.iter().map(|text| text.to_string()).collect();
+        match self {
+            Self::All(checks) => checks.iter().flat_map(Self::literals).collect(),
+            Self::Equals(Value::String(text)) => vec![text.clone()],
+            Self::Equals(value) => vec![value.to_string()],
+            Self::In(words) | Self::NotIn(words) => of(words),
+            Self::Pattern(pattern) => pattern.needs().map(<[String]>::to_vec).unwrap_or_default(),
+            Self::Glob(globs) => {
+                globs.iter().map(|glob| glob.as_str().replace("**", "a/b").replace(['*', '?'], "a")).collect()
+            }
+            Self::Prefix(texts) | Self::Suffix(texts) | Self::Contains(texts) => texts.to_vec(),
+            Self::Compare(_, bound) => vec![bound.to_string()],
+            Self::Cidr(blocks) => blocks.iter().map(|block| block.addr().to_string()).collect(),
+            Self::AnyOf(check) | Self::AllOf(check) | Self::View(_, check) => check.literals(),
+            Self::Exists(_) | Self::Length(_) | Self::Type(_) => Vec::new(),
+        }
+    }
+
     /// Of a quantity that the engine counted itself.
     pub(super) fn quantity(&self, found: &Quantity) -> Tri {
         match self {
@@ -145,6 +171,15 @@ impl Check {
             Self::All(checks) => Tri::all(checks.iter().map(Self::nothing)),
             Self::Exists(expected) => (!expected).into(),
             _ => Tri::False,
+        }
+    }
+
+    /// Of a view of nothing: whether what is not there is "none of these" cannot be said.
+    fn nothing_viewed(&self) -> Tri {
+        match self {
+            Self::All(checks) => Tri::all(checks.iter().map(Self::nothing_viewed)),
+            Self::NotIn(_) => Tri::Unknown,
+            _ => self.nothing(),
         }
     }
 
@@ -171,6 +206,7 @@ impl Check {
             Self::AnyOf(check) => Tri::any(elements(values).map(|item| check.values(&[item], budget))),
             Self::AllOf(_) if elements(values).next().is_none() => Tri::False,
             Self::AllOf(check) => Tri::all(elements(values).map(|item| check.values(&[item], budget))),
+            Self::View(_, check) if values.iter().all(|value| is_nothing(value)) => check.nothing_viewed(),
             Self::Length(tests) => Tri::agreed(values.iter().map(|value| length(tests, value))),
             Self::Type(types) => {
                 Tri::agreed(values.iter().map(|value| types.contains(&JsonType::of(value)).into()))
@@ -268,12 +304,21 @@ fn elements<'v>(values: &[&'v Value]) -> impl Iterator<Item = &'v Value> {
     })
 }
 
+/// Null, or lists of nothing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().all(is_nothing),
+        _ => false,
+    }
+}
+
 fn viewed(view: View, check: &Check, value: &Value, budget: &Budget) -> Tri {
     match (view, value) {
         (View::Path, Value::String(text)) => check.path(&path::normalise(text), budget),
         (View::Url(part), Value::String(text)) => check.url(part, &url::view(text), budget),
         (_, Value::Array(items)) => Tri::agreed(items.iter().map(|item| viewed(view, check, item, budget))),
-        (_, Value::Null) => Tri::False,
+        (_, Value::Null) => check.nothing_viewed(),
         _ => Tri::Unknown,
     }
 }

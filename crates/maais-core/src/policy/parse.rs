@@ -5,8 +5,8 @@ mod history;
 mod ids;
 mod limit;
 mod rule;
-pub(crate) mod scope;
-pub(crate) mod test;
+mod scope;
+pub(super) mod test;
 mod time;
 mod tools;
 
@@ -22,12 +22,13 @@ use crate::request::ActionType;
 use crate::suggest::did_you_mean;
 use scope::{Scope, Tree};
 
-use rule::DEFAULTS_FIELDS;
+pub(super) use condition::KEYS;
+pub(super) use rule::{DEFAULTS_FIELDS, POLICY_FIELDS};
 
 /// Policies in one document.
 const POLICIES_MAX: usize = 100_000;
 
-pub(crate) const FILE_FIELDS: [&str; 11] = [
+pub(super) const FILE_FIELDS: [&str; 11] = [
     "version",
     "description",
     "policies",
@@ -203,7 +204,25 @@ fn policies(
         reader.error(&list.span, message, "too many", Some("split the file".into()));
         return Vec::new();
     }
-    items.iter().filter_map(|item| rule::policy(reader, scope, item, defaults, ids)).collect()
+    let mut policy = |item: &Node| {
+        or_say_so(reader, item, "policy", |reader| rule::policy(reader, scope, item, defaults, ids))
+    };
+    items.iter().filter_map(&mut policy).collect()
+}
+
+/// What could not be understood is an error, even if nobody said why: it must never be left out in silence.
+fn or_say_so<'a, T>(
+    reader: &mut Reader<'a>,
+    node: &Node,
+    what: &str,
+    read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+) -> Option<T> {
+    let before = reader.errors();
+    let found = read(reader);
+    if found.is_none() && reader.errors() == before {
+        reader.error(&node.span, format!("this {what} is not understood"), "here", None);
+    }
+    found
 }
 
 /// A condition that lost a part must not be used: it would match more than its author wrote.

@@ -110,6 +110,42 @@ impl Place {
         deep.find(if deep.context { request.context() } else { request.parameters() })
     }
 
+    /// The key in a condition.
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::Plain(subject) => subject.key(),
+            Self::Named(name) => format!("parameters.{name}"),
+            Self::Deep(deep) => {
+                let path = deep.steps.first().map_or("", |(_, joined)| joined);
+                format!("{}.{path}", if deep.context { "context" } else { "parameters" })
+            }
+        }
+    }
+
+    /// What a test looks at, for people.
+    pub(super) fn shown(&self, eval: &Eval<'_, '_>, see: &mut dyn FnMut(&str)) {
+        let Self::Plain(subject) = self else {
+            self.texts(eval, see);
+            return;
+        };
+        let facts = eval.facts;
+        match subject {
+            Subject::Tenant => see(&eval.state.tenant),
+            Subject::Role => eval.state.roles.iter().for_each(|role| see(role)),
+            Subject::Url(_) => facts.urls().iter().for_each(|url| see(&url.given)),
+            Subject::Path => facts.paths().iter().for_each(|path| see(&path.given)),
+            Subject::Command(_) => facts.commands().iter().for_each(|command| see(&command.given)),
+            Subject::Sql(_) => facts.sqls().iter().for_each(|sql| see(&sql.given)),
+            Subject::Sensitive => {
+                let hits = facts.sensitive().iter().flat_map(|fact| fact.hits.iter());
+                hits.for_each(|hit| see(hit.kind.as_str()));
+            }
+            _ => {
+                self.texts(eval, see);
+            }
+        }
+    }
+
     /// Every text that a test might look at. False if some of what is there cannot be read as text, so that
     /// nothing can be concluded from what is not among them.
     pub(super) fn texts(&self, eval: &Eval<'_, '_>, see: &mut dyn FnMut(&str)) -> bool {
@@ -230,22 +266,25 @@ fn command(part: CommandPart, check: &Check, eval: &Eval<'_, '_>) -> Tri {
             answers.push(check.unseen());
             continue;
         };
+        let see = |text: &String| check.text(text, budget);
         match part {
-            CommandPart::Pipeline => {
-                answers.extend(view.pipelines.iter().map(|text| check.text(text, budget)));
+            CommandPart::Pipeline => answers.extend(view.pipelines.iter().map(see)),
+            CommandPart::Program => {
+                let named = view.commands.iter().map(|command| &command.program);
+                answers.extend(named.filter(|program| !program.is_empty()).map(see));
             }
-            _ => answers.extend(view.commands.iter().flat_map(|command| {
-                let texts: Vec<&str> = match part {
-                    CommandPart::Program => vec![&command.program],
-                    CommandPart::Args => command.args.iter().map(String::as_str).collect(),
-                    _ => command.redirects.iter().map(|redirect| redirect.target.as_str()).collect(),
-                };
-                let seen: Vec<Tri> = texts.into_iter().map(|text| check.text(text, budget)).collect();
-                seen
-            })),
+            CommandPart::Args => {
+                answers.extend(view.commands.iter().flat_map(|command| &command.args).map(see));
+            }
+            CommandPart::Redirects => {
+                let redirects = view.commands.iter().flat_map(|command| &command.redirects);
+                answers.extend(redirects.map(|redirect| see(&redirect.target)));
+            }
         }
-        // What a shell computes only when it runs cannot be known here.
-        if view.dynamic {
+        // What a shell computes only when it runs cannot be known here: programs that it hides, and words.
+        let words = matches!(part, CommandPart::Args | CommandPart::Redirects);
+        let unknown = view.commands.iter().any(|command| command.hidden || (words && command.dynamic));
+        if unknown {
             answers.push(check.unseen());
         }
     }

@@ -11,6 +11,19 @@
 //! rather than a crate: those at hand leave the unquoting to the caller, remember inputs globally,
 //! and weigh more than everything else in this crate together.
 
+mod compound;
+mod expand;
+mod found;
+mod options;
+mod redirect;
+mod run;
+mod script;
+mod tables;
+mod word;
+
+use found::Found;
+use word::Word;
+
 /// Bytes of a command line that are looked at.
 pub const LENGTH_MAX: usize = 64 * 1024;
 
@@ -71,14 +84,34 @@ pub enum CommandOutcome {
     Unparseable(&'static str),
 }
 
+/// Why a text has no view.
+type Why = &'static str;
+
 /// Reads a text that is meant for a shell.
 pub fn view(text: &str) -> CommandOutcome {
-    let _ = text;
-    CommandOutcome::Unparseable("is not understood yet")
+    let mut found = Found::default();
+    let read = match text.len() {
+        0..=LENGTH_MAX => found.script(text, false),
+        _ => Err("is longer than 64 KiB"),
+    };
+    found.outcome(read.map(drop))
 }
 
 /// Reads a command that is already split into words: no shell looks at it unless it names one.
 pub fn argv(words: &[&str]) -> CommandOutcome {
-    let _ = words;
-    CommandOutcome::Unparseable("is not understood yet")
+    let mut found = Found::default();
+    let length: usize = words.iter().map(|word| word.len()).sum();
+    let read = match (length, words.iter().any(|word| word.contains('\0'))) {
+        (_, true) => Err("has a NUL"),
+        (0, _) => Err("is empty"),
+        (1..=LENGTH_MAX, _) => {
+            let words: Vec<Word> = words.iter().map(|word| Word::literal(word)).collect();
+            run::run(&mut found, &words, Vec::new(), false)
+        }
+        _ => Err("is longer than 64 KiB"),
+    };
+    found.outcome(read.map(drop))
 }
+
+#[cfg(test)]
+mod tests;

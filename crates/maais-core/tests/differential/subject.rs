@@ -1,7 +1,7 @@
 //! What a condition's key looks at, and every test of its specification held against that.
 
 use maais_core::facts::Facts;
-use maais_core::view::command::CommandOutcome;
+use maais_core::view::command::{CommandOutcome, SimpleCommand};
 use maais_core::view::path::{self, PathOutcome};
 use maais_core::view::sql::SqlOutcome;
 use maais_core::view::url::{self, UrlOutcome, UrlView};
@@ -124,7 +124,10 @@ fn url_part(key: &str, outcome: &UrlOutcome) -> Part {
 fn command_parts(key: &str, outcome: &CommandOutcome) -> Vec<Part> {
     let CommandOutcome::Parsed(view) = outcome else { return vec![Part::Unreadable] };
     let known = |text: &String| Part::Text(text.clone());
-    match key {
+    let words = ["command.args", "command.redirects"].contains(&key);
+    let hidden = |command: &SimpleCommand| command.hidden || (words && command.dynamic);
+    let unknown = (key != "command.program" && view.commands.iter().any(hidden)).then_some(Part::Unreadable);
+    let parts: Vec<Part> = match key {
         "command.pipeline" => view.pipelines.iter().map(known).collect(),
         "command.program" => {
             let named = view.commands.iter().filter(|command| !command.program.is_empty() || command.hidden);
@@ -137,7 +140,8 @@ fn command_parts(key: &str, outcome: &CommandOutcome) -> Vec<Part> {
             redirects.map(|redirect| known(&redirect.target)).collect()
         }
         other => panic!("no part of a command: {other}"),
-    }
+    };
+    parts.into_iter().chain(unknown).collect()
 }
 
 fn sql_parts(key: &str, outcome: &SqlOutcome) -> Vec<Part> {

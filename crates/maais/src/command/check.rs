@@ -62,19 +62,25 @@ fn print(decision: &Decision) {
 
 fn from_flags(args: &Check, agent: &str, runtime: &Runtime) -> Result<ActionRequest, RequestError> {
     parse_action_type(&args.action_type)?;
+    let parameters = parameters(&args.parameters)?;
+    let request = json!({
+        "agent_id": agent, "action_type": args.action_type, "target": args.target,
+        "parameters": parameters, "declared_goal": args.goal,
+    });
+    ActionRequest::from_value(request, runtime.defaults())
+}
+
+/// `NAME=VALUE` each; the value is read as JSON if it is JSON, else as text.
+pub(super) fn parameters(given: &[String]) -> Result<Map<String, Value>, RequestError> {
     let mut parameters = Map::new();
-    for parameter in &args.parameters {
+    for parameter in given {
         let Some((name, value)) = parameter.split_once('=') else {
             return Err(RequestError::Unrepresentable(format!("`--param {parameter}` is not NAME=VALUE")));
         };
         let value = json::parse(value.as_bytes()).unwrap_or_else(|_| Value::String(value.to_owned()));
         parameters.insert(name.to_owned(), value);
     }
-    let request = json!({
-        "agent_id": agent, "action_type": args.action_type, "target": args.target,
-        "parameters": parameters, "declared_goal": args.goal,
-    });
-    ActionRequest::from_value(request, runtime.defaults())
+    Ok(parameters)
 }
 
 /// What cannot be read from flags is denied and recorded like what cannot be read from a stream.

@@ -111,6 +111,9 @@ fn used(reader: &mut Reader<'_>, scope: &Scope<'_>, node: &Node) -> Option<Vec<C
         let (source, node, within) = scope.definition(reader, name, span)?;
         let mut elsewhere = Reader::new(source);
         let condition = condition(&mut elsewhere, &within, node);
+        if source == reader.source() {
+            reader.take(elsewhere.into_problems());
+        }
         if condition.is_none() {
             reader.error(span, format!("`{name}` is not understood where it is defined"), "used here", None);
         }

@@ -116,13 +116,18 @@ fn names(reader: &mut Reader<'_>, node: &Node, field: &str) -> Option<Vec<String
         }
         names.push(text);
     }
-    (!names.is_empty()).then_some(names)
+    if names.is_empty() {
+        reader.error(&node.span, format!("`{field}` names no label"), "empty", None);
+        return None;
+    }
+    Some(names)
 }
 
 /// The file's `labels`: which actions leave which marks.
 pub(super) fn label_rules(reader: &mut Reader<'_>, scope: &Scope<'_>, node: &Node) -> Vec<LabelRule> {
     let Some(items) = reader.list(node, "labels") else { return Vec::new() };
-    items.iter().filter_map(|item| label_rule(reader, scope, item)).collect()
+    let rule = |item| super::or_say_so(reader, item, "label", |reader| label_rule(reader, scope, item));
+    items.iter().filter_map(rule).collect()
 }
 
 fn label_rule(reader: &mut Reader<'_>, scope: &Scope<'_>, node: &Node) -> Option<LabelRule> {

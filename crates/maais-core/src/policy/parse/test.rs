@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr as _;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde_json::Value;
 
 use super::super::Pattern;
@@ -334,7 +334,7 @@ fn blocks(reader: &mut Reader<'_>, scope: &Scope<'_>, node: &Node) -> Option<Vec
     for (text, span) in &texts {
         let alone = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
         match IpNet::from_str(text).ok().or_else(alone) {
-            Some(block) if block.trunc() == block => blocks.push(block),
+            Some(block) if block.trunc() == block => blocks.push(plain(block)),
             Some(block) => {
                 let help = format!("write `{}`", block.trunc());
                 reader.error(span, format!("`{text}` has bits beyond its prefix"), "here", Some(help));
@@ -346,6 +346,13 @@ fn blocks(reader: &mut Reader<'_>, scope: &Scope<'_>, node: &Node) -> Option<Vec
         }
     }
     (blocks.len() == texts.len()).then_some(blocks)
+}
+
+/// IPv4 addresses that are written as IPv6 (RFC 4291, section 2.5.5.2) are those that actions hold.
+fn plain(block: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = block else { return block };
+    let within = mapped.prefix_len().checked_sub(96).zip(mapped.network().to_ipv4_mapped());
+    within.and_then(|(prefix, network)| Ipv4Net::new(network, prefix).ok()).map_or(block, IpNet::V4)
 }
 
 fn compare(reader: &mut Reader<'_>, word: &str, node: &Node) -> Option<Test> {
