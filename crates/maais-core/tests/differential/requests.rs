@@ -10,7 +10,7 @@ use crate::expand::Expanded;
 use crate::generator::{ACTIONS, LABELS, Pool, ROLES, World};
 use crate::interpreter::{Moment, Past};
 use crate::random::Random;
-use crate::words::{HOSTS, OTHERS, PATHS, URLS, nearly, word};
+use crate::words::{COMMANDS, HOSTS, PATHS, SECRETS, SQLS, URLS, nearly, word};
 
 const TIMES: [&str; 9] = [
     "2026-03-02T08:59:59Z",
@@ -91,18 +91,24 @@ fn viewed(random: &mut Random, pool: &Pool, parameters: &mut Map<String, Value>)
     for (key, names, texts) in [
         ("url.", &["url", "endpoint", "note"][..], &URLS[..]),
         ("path", &["path", "file", "note"], &PATHS),
-        ("command.", &["command", "cmd"], &OTHERS),
-        ("sql.", &["sql", "query"], &OTHERS),
-        ("sensitive.", &["note", "data", "password"], &OTHERS),
+        ("command.", &["command", "cmd", "command"], &COMMANDS),
+        ("sql.", &["sql", "query", "sql"], &SQLS),
+        ("sensitive.", &["note", "data", "password"], &SECRETS),
     ] {
         let wanted = pool.keys().any(|place| place.starts_with(key));
         if random.chance(if wanted { 45 } else { 4 }) {
             let texts: Vec<Value> =
-                (0..if random.chance(75) { 1 } else { 2 }).map(|_| random.pick(texts).into()).collect();
+                (0..if random.chance(75) { 1 } else { 2 }).map(|_| picked(random, texts)).collect();
             let value = if texts.len() == 1 { texts[0].clone() } else { Value::from(texts) };
             parameters.insert(random.pick(names).to_owned(), value);
         }
     }
+}
+
+/// One of the texts, sometimes nearly.
+fn picked(random: &mut Random, texts: &[&str]) -> Value {
+    let text = random.pick(texts);
+    if random.chance(15) { nearly(random, text).into() } else { text.into() }
 }
 
 /// A text for that place: one of the pool's, or nearly, or any.
