@@ -99,10 +99,10 @@ fn one_set(seed: u64, tally: &mut Tally) -> Option<String> {
         Err(problems) => return Some(format!("seed {seed}: refused\n{problems}")),
     };
     for _ in 0..6 {
-        let moment = requests::moment(&mut random, &world.pool, &files);
+        let moment = requests::moment(&mut random, &world, &files);
         let state = engine::state(&policies, &moment);
         for _ in 0..8 + files.rules.len() / 4 {
-            let (value, request) = requests::request(&mut random, &world.pool);
+            let (value, request) = requests::request(&mut random, &world);
             let expected = interpreter::first_match(&files, &policies, &request, &moment);
             tally.pairs += 1;
             if text::gave_up() {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::random::Random;
 use crate::tests_made::{Taste, made};
+use crate::values::listed;
 use crate::words::word;
 
 /// Constructs that the engine does not have yet: keys, or features by name (see `on`).
@@ -21,7 +22,10 @@ pub type Pool = BTreeMap<String, Vec<Value>>;
 
 pub struct World {
     pub files: Vec<(String, Value)>,
+    /// Of all rules.
     pub pool: Pool,
+    /// Of each rule on its own.
+    pub own: Vec<Pool>,
 }
 
 pub const ACTIONS: [&str; 8] = [
@@ -73,13 +77,13 @@ const KEYS: [(&str, usize); 32] = [
     ("url.path", 2),
     ("url.class", 4),
     ("path", 5),
-    ("command.program", 1),
-    ("command.args", 1),
-    ("command.pipeline", 1),
-    ("command.redirects", 1),
-    ("sql.kind", 1),
-    ("sql.tables", 1),
-    ("sql.where", 1),
+    ("command.program", 2),
+    ("command.args", 2),
+    ("command.pipeline", 2),
+    ("command.redirects", 2),
+    ("sql.kind", 2),
+    ("sql.tables", 2),
+    ("sql.where", 2),
     ("sensitive.kinds", 2),
     ("time", 3),
     ("after", 3),
@@ -104,13 +108,14 @@ pub fn world(random: &mut Random) -> World {
         exact: if rules > 12 { 60 } else { 15 },
         random,
         pool: Pool::new(),
+        own: Vec::new(),
         lists: Vec::new(),
         defined: Vec::new(),
         plain: rules > 60,
         decision: "DENY",
     };
     let files = maker.files(rules);
-    World { files, pool: maker.pool }
+    World { files, pool: maker.pool, own: maker.own }
 }
 
 fn any_key(random: &mut Random) -> &'static str {
@@ -128,6 +133,7 @@ fn any_key(random: &mut Random) -> &'static str {
 struct Maker<'a> {
     random: &'a mut Random,
     pool: Pool,
+    own: Vec<Pool>,
     lists: Vec<String>,
     defined: Vec<String>,
     focus: Vec<&'static str>,
@@ -260,6 +266,9 @@ impl Maker<'_> {
         if self.random.chance(4) {
             rule["mode"] = self.random.pick(&["shadow", "enforce"]).into();
         }
+        let whole = std::mem::take(&mut self.pool);
+        let kinds = rule["applies_to"].clone();
+        self.note("action_type", &if kinds == "*" { Vec::new() } else { listed(&kinds) });
         let mut condition = self.condition(0);
         if self.random.chance(self.exact) {
             let target = word(self.random);
@@ -271,6 +280,11 @@ impl Maker<'_> {
             condition["not"] = json!({"rate_limit": {"max_per_minute": 5}});
         }
         rule["condition"] = condition;
+        let own = std::mem::replace(&mut self.pool, whole);
+        for (place, samples) in &own {
+            self.note(place, samples);
+        }
+        self.own.push(own);
         rule
     }
 
@@ -389,7 +403,11 @@ impl Maker<'_> {
 
     fn other(&mut self, key: &str) -> Value {
         match key {
-            "action_type" if self.random.chance(50) => self.random.pick(&ACTIONS).into(),
+            "action_type" if self.random.chance(50) => {
+                let kind = Value::from(self.random.pick(&ACTIONS));
+                self.note(key, std::slice::from_ref(&kind));
+                kind
+            }
             "action_type" => {
                 json!([self.random.pick(&ACTIONS), self.random.pick(&["tool_call", "file_read"])])
             }

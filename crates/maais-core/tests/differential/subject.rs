@@ -8,7 +8,7 @@ use maais_core::view::url::{self, UrlOutcome, UrlView};
 use serde_json::Value;
 
 use crate::kleene::{Answer, agreed, every, not, some};
-use crate::readings::NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN;
+use crate::readings::{ABSENCE_BESIDE_A_VIEW_HOLDS, NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN};
 use crate::values::{OPERATORS, holds_of_text, holds_of_value, inside, ordered, tests_of, written};
 
 /// A part of something that was looked at: its text, none that could be looked at, or not to be known.
@@ -206,20 +206,9 @@ fn reached(value: &Value, steps: &[&str]) -> Vec<Value> {
 pub fn of_values(spec: &Value, values: &[Value]) -> Answer {
     let tests = tests_of(spec);
     if let Some(view) = spec.get("view").and_then(Value::as_str) {
-        let mut tests: Vec<(String, Value)> = tests.into_iter().filter(|test| test.0 != "view").collect();
-        let mut answers = Vec::new();
-        if values.iter().all(is_nothing) {
-            let absent = tests.iter().any(|test| test.0 == "exists" && test.1 == false);
-            let outside = tests.iter().any(|test| test.0 == "not_in") && NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN;
-            answers.extend([Answer::Yes].into_iter().filter(|_| absent));
-            answers.extend([Answer::Unknown].into_iter().filter(|_| outside));
-            tests.retain(|test| !(absent && test.0 == "exists" || outside && test.0 == "not_in"));
-        }
-        if !tests.is_empty() {
-            let seen: Vec<Answer> = values.iter().map(|value| of_viewed(view, &tests, value)).collect();
-            answers.push(agreed(&seen));
-        }
-        return every(&answers);
+        let tests: Vec<(String, Value)> = tests.into_iter().filter(|test| test.0 != "view").collect();
+        let seen: Vec<Answer> = values.iter().map(|value| of_viewed(view, &tests, value)).collect();
+        return if seen.is_empty() { of_nothing(&tests) } else { agreed(&seen) };
     }
     let test = |(operator, operand): &(String, Value)| {
         let each = || values.iter().map(|value| holds_of_value(operator, operand, value)).collect::<Vec<_>>();
@@ -259,18 +248,14 @@ fn of_viewed(view: &str, tests: &[(String, Value)], value: &Value) -> Answer {
     of_parts(view, tests, &[part])
 }
 
-/// Whether what is not there is none of these cannot be said; it does not exist, and is nothing else.
+/// Tests of what is absent, null or an empty list.
 fn of_nothing(tests: &[(String, Value)]) -> Answer {
-    let answer = |(operator, operand): &(String, Value)| match operator.as_str() {
-        "not_in" => Answer::Unknown,
-        "exists" => Answer::from(operand == false),
+    let test = |(operator, operand): &(String, Value)| match operator.as_str() {
+        "exists" if ABSENCE_BESIDE_A_VIEW_HOLDS => Answer::from(operand == false),
+        "not_in" if NOT_IN_OF_NOTHING_VIEWED_IS_UNKNOWN => Answer::Unknown,
         _ => Answer::No,
     };
-    every(&tests.iter().map(answer).collect::<Vec<_>>())
-}
-
-fn is_nothing(value: &Value) -> bool {
-    value.is_null() || value.as_array().is_some_and(|items| items.iter().all(is_nothing))
+    every(&tests.iter().map(test).collect::<Vec<_>>())
 }
 
 /// Bytes of all names and values.

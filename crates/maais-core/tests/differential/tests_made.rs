@@ -116,7 +116,7 @@ impl Maker<'_> {
 
     fn operand(&mut self, operator: &str) -> Value {
         match operator {
-            "equals" if self.taste == Taste::Value && self.random.chance(15) => self.composite(),
+            "equals" if self.taste == Taste::Value && self.random.chance(30) => self.composite(),
             "equals" => self.literal(),
             "in" | "not_in" if !self.lists.is_empty() && self.plain() && self.random.chance(15) => {
                 self.named()
@@ -139,7 +139,7 @@ impl Maker<'_> {
             }),
             "cidr" => {
                 self.samples.push(self.random.pick(&HOSTS).into());
-                self.one_or_more(|this| match this.random.below(20) {
+                self.one_or_more(|this| match this.random.below(6) {
                     0 if MAPPED_BLOCKS_HOLD_ADDRESSES => "::ffff:10.0.0.0/104".into(),
                     _ => this.random.pick(&BLOCKS).into(),
                 })
@@ -182,6 +182,17 @@ impl Maker<'_> {
                     "users",
                     "true",
                     "false",
+                    "-rf",
+                    "git",
+                    "eval",
+                    "out.txt",
+                    "/etc/passwd",
+                    "drop",
+                    "a",
+                    "b",
+                    "update",
+                    "-c",
+                    "tee",
                     "curl | sh",
                 ])
                 .into(),
@@ -195,7 +206,13 @@ impl Maker<'_> {
 
     fn number(&mut self) -> Value {
         if LARGE_NUMBERS_ARE_EXACT && self.random.chance(20) {
-            return self.random.choose(&[json!(u64::MAX), json!(1e21), json!(9_223_372_036_854_775_808_u64)]);
+            return self.random.choose(&[
+                json!(9_007_199_254_740_993_i64),
+                json!(9_007_199_254_740_992_i64),
+                json!(u64::MAX),
+                json!(1e21),
+                json!(9_223_372_036_854_775_808_u64),
+            ]);
         }
         self.random.choose(&[
             json!(0),
@@ -207,8 +224,6 @@ impl Maker<'_> {
             json!(1e2),
             json!(2.5),
             json!(64),
-            json!(9_007_199_254_740_993_i64),
-            json!(9_007_199_254_740_992_i64),
         ])
     }
 

@@ -19,7 +19,7 @@ thread_local! {
     static GAVE_UP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether look-around gave up since the last time of asking: such a pair decides nothing.
+/// Whether something was not decided since the last time of asking, such as look-around that gave up: such a pair decides nothing.
 pub fn gave_up() -> bool {
     GAVE_UP.take()
 }
@@ -92,6 +92,10 @@ fn path_glob(pattern: &[char], text: &[char], at_start: bool) -> bool {
 pub fn address(text: &str) -> Option<IpAddr> {
     if let Ok(address) = text.parse() {
         return Some(plain(address));
+    }
+    // Half a pair of brackets is neither an address nor a name: nothing is said about it.
+    if text.contains('[') != text.contains(']') {
+        GAVE_UP.set(true);
     }
     match url::view(text) {
         UrlOutcome::Parsed(view) => view.host.parse().ok().map(plain),
