@@ -17,7 +17,12 @@ struct Linear {
 struct Rule {
     id: String,
     types: Vec<String>,
-    any: Vec<(Option<Test>, Vec<(String, Test)>)>,
+    any: Vec<Alternative>,
+}
+
+struct Alternative {
+    target: Option<Test>,
+    params: Vec<(String, Test)>,
 }
 
 enum Test {
@@ -34,7 +39,8 @@ pub(crate) fn load(workload: &Workload) -> Result<impl Engine + use<>, Failure> 
 fn rule(rule: &workload::Rule) -> Result<Rule, Failure> {
     let alternative = |any: &workload::Alternative| {
         let params = any.params.iter().map(|(name, of)| Ok((name.clone(), test(of)?)));
-        Ok((any.target.as_ref().map(test).transpose()?, params.collect::<Result<_, Failure>>()?))
+        let target = any.target.as_ref().map(test).transpose()?;
+        Ok(Alternative { target, params: params.collect::<Result<_, Failure>>()? })
     };
     let any = rule.any.iter().map(alternative).collect::<Result<_, Failure>>()?;
     Ok(Rule { id: rule.id.clone(), types: rule.applies_to.clone(), any })
@@ -66,14 +72,16 @@ impl Test {
 impl Rule {
     fn matches(&self, request: &Request) -> bool {
         let speaks = self.types.iter().any(|name| name == "*" || *name == request.action_type);
-        speaks && (self.any.is_empty() || self.any.iter().any(|any| holds(any, request)))
+        speaks && (self.any.is_empty() || self.any.iter().any(|any| any.holds(request)))
     }
 }
 
-fn holds((target, params): &(Option<Test>, Vec<(String, Test)>), request: &Request) -> bool {
-    let text = |name: &str| request.parameters.get(name).and_then(|value| value.as_str());
-    target.as_ref().is_none_or(|test| test.holds(&request.target))
-        && params.iter().all(|(name, test)| text(name).is_some_and(|text| test.holds(text)))
+impl Alternative {
+    fn holds(&self, request: &Request) -> bool {
+        let text = |name: &str| request.parameters.get(name).and_then(|value| value.as_str());
+        self.target.as_ref().is_none_or(|test| test.holds(&request.target))
+            && self.params.iter().all(|(name, test)| text(name).is_some_and(|text| test.holds(text)))
+    }
 }
 
 impl Engine for Linear {

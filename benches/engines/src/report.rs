@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::engine::Kind;
-use crate::measure::{Plan, Row, Table};
+use crate::measure::{Plan, Round, Row, Table};
 
 /// Crates whose versions a run names.
 const VERSIONS_OF: [&str; 4] = ["cedar-policy", "cel", "regex", "regorus"];
@@ -71,9 +71,14 @@ pub(crate) fn table(table: &Table) -> String {
     text
 }
 
-/// How much longer than ours each takes, by mean: the short table.
+/// How much longer than ours each takes: the short tables. Medians bear a busy machine better than means.
 pub(crate) fn ratios(run: &Run) -> String {
-    let mut text = "\nMean decision time, ours = 1:\n\n| engine |".to_owned();
+    ratio(run, "Median decision time", |round| round.p50 as f64)
+        + &ratio(run, "Mean decision time", |round| round.mean)
+}
+
+fn ratio(run: &Run, what: &str, of: fn(&Round) -> f64) -> String {
+    let mut text = format!("\n{what}, ours = 1:\n\n| engine |");
     for table in &run.tables {
         let _ = write!(text, " {} ({} rules) |", table.size, table.rules);
     }
@@ -82,23 +87,24 @@ pub(crate) fn ratios(run: &Run) -> String {
     for kind in kinds {
         let _ = write!(text, "| {} |", kind.title());
         for table in &run.tables {
-            let mean = |kind| {
-                let row = table.rows.iter().find(|row| row.engine == kind)?;
-                Some((row.best()?.mean, row.mismatches))
-            };
-            let cell = match (mean(kind), mean(Kind::Ours)) {
-                (None, _) => "refused".to_owned(),
-                (Some((mean, _)), _) if kind == Kind::Ours => format!("1 ({})", duration(mean)),
-                (Some((mean, wrong)), Some((ours, _))) => {
-                    times(mean / ours) + if wrong > 0 { " (wrong answers)" } else { "" }
-                }
-                (Some((mean, _)), None) => duration(mean),
-            };
-            let _ = write!(text, " {cell} |");
+            let _ = write!(text, " {} |", cell(table, kind, of));
         }
         text.push('\n');
     }
     text
+}
+
+fn cell(table: &Table, kind: Kind, of: fn(&Round) -> f64) -> String {
+    let row = |kind| table.rows.iter().find(|row| row.engine == kind);
+    let time = |kind| row(kind).and_then(Row::best).map(of);
+    let text = match (time(kind), time(Kind::Ours)) {
+        (None, _) => return "refused".to_owned(),
+        (Some(time), _) if kind == Kind::Ours => format!("1 ({})", duration(time)),
+        (Some(time), Some(ours)) => times(time / ours),
+        (Some(time), None) => duration(time),
+    };
+    let wrong = row(kind).is_some_and(|row| row.mismatches > 0);
+    if wrong { format!("{text} (wrong answers)") } else { text }
 }
 
 fn mismatches(row: &Row) -> String {
