@@ -160,20 +160,22 @@ fn listed(test: &Test) -> Option<Vec<&str>> {
 }
 
 fn meets(text: &str, test: &Test) -> bool {
-    let of_text = |test: &Test| {
-        matches!(
-            test,
-            Test::Equals(_)
-                | Test::In(_)
-                | Test::NotIn(_)
-                | Test::Pattern(_)
-                | Test::Glob(_)
-                | Test::Prefix(_)
-                | Test::Suffix(_)
-                | Test::Contains(_)
-        )
-    };
-    of_text(test) && Check::from(test.clone()).text(text, &Budget::new(1 << 20)) == Tri::True
+    is_of_text(test) && Check::from(test.clone()).text(text, &Budget::new(1 << 20)) == Tri::True
+}
+
+/// Whether the test asks of a text itself, not of a number, a list or an address.
+fn is_of_text(test: &Test) -> bool {
+    matches!(
+        test,
+        Test::Equals(_)
+            | Test::In(_)
+            | Test::NotIn(_)
+            | Test::Pattern(_)
+            | Test::Glob(_)
+            | Test::Prefix(_)
+            | Test::Suffix(_)
+            | Test::Contains(_)
+    )
 }
 
 /// A test of texts as a regular expression that matches anywhere.
@@ -256,17 +258,6 @@ fn exclude(subject: &Subject, one: &Test, other: &Test, work: &mut Work) -> bool
 }
 
 fn meets_none(texts: &[&str], test: &Test) -> bool {
-    let of_text = matches!(
-        test,
-        Test::Equals(_)
-            | Test::In(_)
-            | Test::NotIn(_)
-            | Test::Pattern(_)
-            | Test::Glob(_)
-            | Test::Prefix(_)
-            | Test::Suffix(_)
-            | Test::Contains(_)
-    );
     let check = Check::from(test.clone());
-    of_text && texts.iter().all(|text| check.text(text, &Budget::new(1 << 20)) == Tri::False)
+    is_of_text(test) && texts.iter().all(|text| check.text(text, &Budget::new(1 << 20)) == Tri::False)
 }
