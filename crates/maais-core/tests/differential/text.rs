@@ -3,7 +3,7 @@
 //! The one thing that is remembered is the compiled form of a pattern, by its text.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ pub fn gave_up() -> bool {
 /// Whether the pattern matches anywhere.
 pub fn searches(pattern: &str, text: &str) -> bool {
     let compiled = PATTERNS.with_borrow_mut(|patterns| {
-        if patterns.len() > 20_000 {
+        if patterns.len() > 1_000 {
             patterns.clear();
         }
         Rc::clone(patterns.entry(pattern.to_owned()).or_insert_with(|| Rc::new(compile(pattern))))
@@ -56,36 +56,45 @@ fn compile(pattern: &str) -> Compiled {
 pub fn globs(pattern: &str, text: &str, path: bool) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
-    if path { path_glob(&pattern, &text, true) } else { flat_glob(&pattern, &text) }
+    glob(&pattern, &text, path, path, &mut HashSet::new())
 }
 
-fn flat_glob(pattern: &[char], text: &[char]) -> bool {
-    match pattern {
-        [] => text.is_empty(),
-        ['*', rest @ ..] => (0..=text.len()).any(|taken| flat_glob(rest, &text[taken..])),
-        ['?', rest @ ..] => !text.is_empty() && flat_glob(rest, &text[1..]),
-        [c, rest @ ..] => text.first() == Some(c) && flat_glob(rest, &text[1..]),
+/// Where it failed before it is not tried again: a long text with many stars would take for ever.
+fn glob(
+    pattern: &[char],
+    text: &[char],
+    path: bool,
+    start: bool,
+    failed: &mut HashSet<(usize, usize, bool)>,
+) -> bool {
+    let here = (pattern.len(), text.len(), start);
+    if failed.contains(&here) {
+        return false;
     }
-}
-
-fn path_glob(pattern: &[char], text: &[char], at_start: bool) -> bool {
-    match pattern {
-        [] => text.is_empty(),
+    let crosses = |c: char| !path || c != '/';
+    let found = match (pattern, text) {
+        ([], text) => text.is_empty(),
         // No folder at all, or any folders.
-        ['*', '*', '/', rest @ ..] if at_start => {
-            path_glob(rest, text, true)
-                || (0..text.len()).any(|at| text[at] == '/' && path_glob(rest, &text[at + 1..], true))
+        (['*', '*', '/', rest @ ..], _) if start => {
+            glob(rest, text, path, true, failed)
+                || (0..text.len())
+                    .any(|at| text[at] == '/' && glob(rest, &text[at + 1..], path, true, failed))
         }
-        ['*', '*', rest @ ..] => {
-            let stars = rest.iter().take_while(|c| **c == '*').count();
-            (0..=text.len()).any(|taken| path_glob(&rest[stars..], &text[taken..], false))
+        (['*', '*', ..], _) if path => {
+            let stars = pattern.iter().take_while(|c| **c == '*').count();
+            (0..=text.len()).any(|taken| glob(&pattern[stars..], &text[taken..], path, false, failed))
         }
-        ['*', rest @ ..] => (0..=text.len())
-            .take_while(|taken| !text[..*taken].contains(&'/'))
-            .any(|taken| path_glob(rest, &text[taken..], false)),
-        ['?', rest @ ..] => text.first().is_some_and(|c| *c != '/') && path_glob(rest, &text[1..], false),
-        [c, rest @ ..] => text.first() == Some(c) && path_glob(rest, &text[1..], *c == '/'),
+        (['*', rest @ ..], _) => (0..=text.len())
+            .take_while(|taken| text[..*taken].last().is_none_or(|c| crosses(*c)))
+            .any(|taken| glob(rest, &text[taken..], path, false, failed)),
+        (['?', rest @ ..], [c, after @ ..]) => crosses(*c) && glob(rest, after, path, false, failed),
+        ([own, rest @ ..], [c, after @ ..]) => own == c && glob(rest, after, path, path && *c == '/', failed),
+        _ => false,
+    };
+    if !found {
+        failed.insert(here);
     }
+    found
 }
 
 /// The address that a text is or, as a URL, leads to, however it is written; `None` for names and all else.
