@@ -317,8 +317,8 @@ fn viewed(view: View, check: &Check, value: &Value, budget: &Budget) -> Tri {
     match (view, value) {
         (View::Path, Value::String(text)) => check.path(&path::normalise(text), budget),
         (View::Url(part), Value::String(text)) => check.url(part, &url::view(text), budget),
+        (_, nothing) if is_nothing(nothing) => check.nothing_viewed(),
         (_, Value::Array(items)) => Tri::agreed(items.iter().map(|item| viewed(view, check, item, budget))),
-        (_, Value::Null) => check.nothing_viewed(),
         _ => Tri::Unknown,
     }
 }

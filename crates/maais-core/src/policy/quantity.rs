@@ -1,7 +1,8 @@
-//! Numbers that conditions compare: plain ones, sizes and durations.
+//! Numbers that conditions compare: plain ones, sizes, durations and amounts of a currency.
 //!
 //! Sizes: `KB`, `MB`, `GB`, `TB` are powers of 1,000 and `KiB`, `MiB`, `GiB`, `TiB` of 1,024 (IEC 80000-13).
-//! Durations: `ms`, `s`, `m`, `h`, `d`, `w`. Units are written without a space or with one.
+//! Durations: `ms`, `s`, `m`, `h`, `d`, `w`. Currencies: three capital letters (ISO 4217). Units are written without
+//! a space or with one.
 
 use std::cmp::Ordering;
 
@@ -16,6 +17,8 @@ pub enum Unit {
     Bytes,
     /// Seconds.
     Seconds,
+    /// Units of a currency, by its code of ISO 4217.
+    Currency([u8; 3]),
 }
 
 /// A number and its unit.
@@ -57,7 +60,7 @@ impl Amount {
         if let Ok(value) = text.parse::<i128>() {
             return Some(Self::Whole(value));
         }
-        text.parse::<f64>().ok().filter(|value| value.is_finite()).map(Self::Real)
+        text.parse::<f64>().ok().map(Self::Real)
     }
 
     fn of(number: &Number) -> Option<Self> {
@@ -65,14 +68,13 @@ impl Amount {
         whole.map(Self::Whole).or_else(|| number.as_f64().map(Self::Real))
     }
 
-    fn times(self, factor: i128, divisor: i128) -> Option<Self> {
-        match self {
-            Self::Whole(value) if divisor == 1 => value.checked_mul(factor).map(Self::Whole),
-            _ => {
-                let scaled = self.as_f64() * Self::Whole(factor).as_f64() / Self::Whole(divisor).as_f64();
-                scaled.is_finite().then_some(Self::Real(scaled))
-            }
-        }
+    fn times(self, factor: i128, divisor: i128) -> Self {
+        let whole = match self {
+            Self::Whole(value) if divisor == 1 => value.checked_mul(factor),
+            _ => None,
+        };
+        let scaled = || self.as_f64() * Self::Whole(factor).as_f64() / Self::Whole(divisor).as_f64();
+        whole.map_or_else(|| Self::Real(scaled()), Self::Whole)
     }
 }
 
@@ -97,17 +99,26 @@ const UNITS: [(&str, Unit, i128, i128); 16] = [
 ];
 
 impl Quantity {
-    /// Reads `10`, `1.5`, `10MB`, `15m`.
+    /// Reads `10`, `1.5`, `10MB`, `15m`, `10 EUR`. Beyond what a double holds, it is larger than everything.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let at = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
-        let (number, unit) = text.split_at(at);
+        let (number, unit) = text.split_at(unit_start(text));
         let amount = Amount::parse(number.trim_end())?;
         if unit.is_empty() {
             return Some(Self { amount, unit: Unit::Plain });
         }
+        if let Ok(code) = <[u8; 3]>::try_from(unit.as_bytes())
+            && code.iter().all(u8::is_ascii_uppercase)
+        {
+            return Some(Self { amount, unit: Unit::Currency(code) });
+        }
         let (_, kind, factor, divisor) = UNITS.into_iter().find(|(name, ..)| *name == unit)?;
-        Some(Self { amount: amount.times(factor, divisor)?, unit: kind })
+        Some(Self { amount: amount.times(factor, divisor), unit: kind })
+    }
+
+    /// Whether it is within what can be told apart; a bound must be.
+    pub fn is_finite(&self) -> bool {
+        self.amount.as_f64().is_finite()
     }
 
     /// A JSON number, or text that is a quantity.
@@ -124,14 +135,21 @@ impl Quantity {
         Self { amount: Amount::Whole(value.into()), unit: Unit::Plain }
     }
 
-    /// How it compares, if the units allow it: a number without a unit is taken to be in the other's.
-    pub fn compare(&self, other: &Self) -> Option<Ordering> {
-        let comparable = self.unit == other.unit || self.unit == Unit::Plain || other.unit == Unit::Plain;
-        comparable.then(|| self.amount.compare(other.amount)).flatten()
+    /// How it compares with a bound, if the units allow it: a number without a unit is taken to be in the
+    /// other's. But an amount of a currency that the bound does not name compares with nothing: 50 of what?
+    pub fn compare(&self, bound: &Self) -> Option<Ordering> {
+        let comparable = match (self.unit, bound.unit) {
+            (Unit::Currency(_), Unit::Plain) => false,
+            (unit, other) => unit == other || unit == Unit::Plain || other == Unit::Plain,
+        };
+        comparable.then(|| self.amount.compare(bound.amount)).flatten()
     }
 
-    /// In thousandths, rounded up; `None` if it is negative or too large to count.
+    /// In thousandths, rounded up; `None` if it is negative, too large to count, or of a currency.
     pub fn thousandths(&self) -> Option<u64> {
+        if matches!(self.unit, Unit::Currency(_)) {
+            return None;
+        }
         match self.amount {
             Amount::Whole(value) => u64::try_from(value.checked_mul(1_000)?).ok(),
             Amount::Real(value) => {
@@ -158,12 +176,24 @@ impl std::fmt::Display for Quantity {
             Amount::Whole(value) => write!(f, "{value}")?,
             Amount::Real(value) => write!(f, "{value}")?,
         }
-        f.write_str(match self.unit {
-            Unit::Plain => "",
-            Unit::Bytes => "B",
-            Unit::Seconds => "s",
-        })
+        match self.unit {
+            Unit::Plain => Ok(()),
+            Unit::Bytes => f.write_str("B"),
+            Unit::Seconds => f.write_str("s"),
+            Unit::Currency(code) => write!(f, " {}", String::from_utf8_lossy(&code)),
+        }
     }
+}
+
+/// Where a unit begins: at the first letter that is not the `e` of an exponent.
+fn unit_start(text: &str) -> usize {
+    let is_exponent = |at: usize| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        rest.strip_prefix(['+', '-']).unwrap_or(rest).starts_with(|c: char| c.is_ascii_digit())
+    };
+    let letters = text.char_indices().filter(|(_, c)| c.is_ascii_alphabetic());
+    let mut units = letters.filter(|(at, c)| !(matches!(c, 'e' | 'E') && is_exponent(*at)));
+    units.next().map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -191,9 +221,29 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_none() {
-        for text in ["", "abc", "inf", "NaN", "10 parsecs", "0x10", "1,000", "--1", ".5", "1e999"] {
+        for text in ["", "abc", "inf", "NaN", "10 parsecs", "0x10", "1,000", "--1", ".5", "10 eur", "10 EURO"]
+        {
             assert_eq!(Quantity::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_no_double_holds_is_larger_than_everything() {
+        assert_eq!(compare("1e29007199254740993", "2.5"), Some(Ordering::Greater));
+        assert_eq!(compare("-1e999", "2.5"), Some(Ordering::Less));
+        assert_eq!(compare("9e30TB", "1TB"), Some(Ordering::Greater));
+        assert_eq!(compare("170141183460469231731687303715884105727TB", "1TB"), Some(Ordering::Greater));
+        assert!(!Quantity::parse("1e999").unwrap().is_finite());
+    }
+
+    #[test]
+    fn amounts_compare_within_a_currency() {
+        assert_eq!(compare("50 EUR", "100EUR"), Some(Ordering::Less));
+        assert_eq!(compare("50", "100 EUR"), Some(Ordering::Less));
+        assert_eq!(compare("50 BTC", "100"), None);
+        assert_eq!(compare("50 BTC", "100 EUR"), None);
+        assert_eq!(Quantity::parse("50 EUR").unwrap().thousandths(), None);
+        assert_eq!(Quantity::parse("12.50 EUR").unwrap().to_string(), "12.5 EUR");
     }
 
     #[test]

@@ -91,7 +91,8 @@ pub enum Unit {
     Seconds,
 }
 
-const BYTES: [(&str, u64); 9] = [
+const BYTES: [(&str, u64); 10] = [
+    ("kB", 1_000),
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),

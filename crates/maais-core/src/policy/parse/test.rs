@@ -361,9 +361,10 @@ fn compare(reader: &mut Reader<'_>, word: &str, node: &Node) -> Option<Test> {
 }
 
 pub(super) fn quantity(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<Quantity> {
-    let quantity = Quantity::of(&node.to_json());
+    let quantity = Quantity::of(&node.to_json()).filter(Quantity::is_finite);
     if quantity.is_none() {
-        let help = "a number, a size (`10MB`, `64KiB`) or a duration (`90s`, `15m`, `2h`, `1d`)".to_owned();
+        let help = "a number, a size (`10MB`, `64KiB`), a duration (`90s`, `15m`, `2h`, `1d`) or an amount (`10 EUR`)";
+        let help = help.to_owned();
         reader.error(&node.span, format!("`{name}` is no quantity"), node.type_name(), Some(help));
     }
     quantity
