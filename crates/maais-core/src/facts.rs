@@ -166,6 +166,11 @@ impl<'a> Facts<'a> {
         types.of(self.request, self.all_leaves().top(leaf.place)?)
     }
 
+    /// What a parameter is declared to be.
+    pub(crate) fn declared_at(&self, parameter: &str) -> Option<ParameterType> {
+        self.types?.of(self.request, parameter)
+    }
+
     /// The action.
     pub fn request(&self) -> &'a ActionRequest {
         self.request

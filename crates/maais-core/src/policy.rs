@@ -23,6 +23,7 @@ pub mod schema;
 mod subject;
 pub mod tools;
 mod tri;
+mod typed;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
 use crate::document::Reader;

@@ -7,6 +7,7 @@ use super::matcher::Eval;
 use super::model::{CommandPart, SqlPart, Subject, UrlPart};
 use super::quantity::Quantity;
 use super::tri::Tri;
+use super::typed;
 use crate::view::command::CommandOutcome;
 use crate::view::path::PathOutcome;
 use crate::view::sql::SqlOutcome;
@@ -96,10 +97,16 @@ impl Place {
     /// Holds a test against what is there.
     pub(super) fn test(&self, check: &Check, eval: &Eval<'_, '_>) -> Tri {
         match self {
-            Self::Named(name) => match eval.facts.request().parameters().get(&**name) {
-                Some(value) => check.values(&[value], &eval.budget),
-                None => check.values(&[], &eval.budget),
-            },
+            Self::Named(name) => {
+                let Some(value) = eval.facts.request().parameters().get(&**name) else {
+                    return check.values(&[], &eval.budget);
+                };
+                match eval.facts.declared_at(name).filter(|kind| typed::changes(*kind)) {
+                    None => check.values(&[value], &eval.budget),
+                    Some(kind) => typed::seen(kind, value)
+                        .map_or_else(|| check.unseen(), |seen| check.values(&[&seen], &eval.budget)),
+                }
+            }
             Self::Deep(deep) => check.values(&self.values(deep, eval), &eval.budget),
             Self::Plain(subject) => plain(subject, check, eval),
         }
@@ -155,7 +162,7 @@ impl Place {
                 if let Some(value) = request.parameters().get(&**name) {
                     every_text(value, see);
                 }
-                true
+                !eval.facts.declared_at(name).is_some_and(typed::changes)
             }
             Self::Deep(deep) => {
                 self.values(deep, eval).into_iter().for_each(|value| every_text(value, see));

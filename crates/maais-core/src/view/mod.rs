@@ -6,6 +6,7 @@
 //! a match for rules that refuse and as no match for rules that allow.
 
 pub mod command;
+pub mod email;
 mod host;
 pub mod path;
 mod places;

@@ -5,6 +5,7 @@
 
 use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy::PolicySet;
+use maais_core::policy::tools::ParameterType;
 use maais_core::request::ActionRequest;
 use serde_json::{Map, Value, json};
 
@@ -84,8 +85,8 @@ impl World<'_> {
             "declared_goal" => of_text(spec, request.declared_goal()),
             "action_type" => of_text(spec, request.action_type().as_str()),
             "role" => of_roles(spec, &self.moment.roles),
-            "parameters" => of_tree("", spec, &parameters()),
-            "context" => of_tree("", spec, &context()),
+            "parameters" => of_tree("", spec, &parameters(), &self.addresses()),
+            "context" => of_tree("", spec, &context(), &[]),
             "size" => self.size(spec),
             "time" => self.time(spec),
             "after" => self.after(spec),
@@ -100,8 +101,8 @@ impl World<'_> {
             "or" => some(&self.parts_of(spec)),
             "not" => not(self.condition(spec)),
             _ => match key.split_once('.') {
-                Some(("parameters", path)) => of_tree(path, spec, &parameters()),
-                Some(("context", path)) => of_tree(path, spec, &context()),
+                Some(("parameters", path)) => of_tree(path, spec, &parameters(), &self.addresses()),
+                Some(("context", path)) => of_tree(path, spec, &context(), &[]),
                 _ => of_parts(key, &tests_of(spec), &parts(key, self.facts)),
             },
         }
@@ -114,6 +115,13 @@ impl World<'_> {
             Value::Object(map) => map.iter().map(|(key, spec)| self.key(key, spec)).collect(),
             other => panic!("no parts: {other}"),
         }
+    }
+
+    /// The parameters that are declared e-mail addresses.
+    fn addresses(&self) -> Vec<String> {
+        let declared = self.policies.tools().parameters(self.facts.request().target().as_str());
+        let email = |(_, kind): &(&String, &ParameterType)| **kind == ParameterType::Email;
+        declared.into_iter().flatten().filter(email).map(|(name, _)| name.clone()).collect()
     }
 
     fn size(&self, spec: &Value) -> Answer {

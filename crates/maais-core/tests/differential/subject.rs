@@ -2,6 +2,7 @@
 
 use maais_core::facts::Facts;
 use maais_core::view::command::{CommandOutcome, SimpleCommand};
+use maais_core::view::email;
 use maais_core::view::path::{self, PathOutcome};
 use maais_core::view::sql::SqlOutcome;
 use maais_core::view::url::{self, UrlOutcome, UrlView};
@@ -162,18 +163,53 @@ fn sql_parts(key: &str, outcome: &SqlOutcome) -> Vec<Part> {
 }
 
 /// `parameters` or `context`: a mapping of paths to tests or to further mappings.
-pub fn of_tree(prefix: &str, spec: &Value, root: &Value) -> Answer {
+pub fn of_tree(prefix: &str, spec: &Value, root: &Value, addresses: &[String]) -> Answer {
     if prefix == "*" {
         return of_anything(spec, root);
     }
     let nested = spec.as_object().filter(|map| !map.keys().all(|key| OPERATORS.contains(&key.as_str())));
     if let Some(map) = nested {
         let join = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
-        let answers: Vec<Answer> = map.iter().map(|(key, spec)| of_tree(&join(key), spec, root)).collect();
+        let answers: Vec<Answer> =
+            map.iter().map(|(key, spec)| of_tree(&join(key), spec, root, addresses)).collect();
         return every(&answers);
     }
     let steps: Vec<&str> = prefix.split('.').collect();
-    of_values(spec, &reached(root, &steps))
+    let values = reached(root, &steps);
+    if !addresses.iter().any(|name| name == prefix) {
+        return of_values(spec, &values);
+    }
+    let listed: Option<Vec<Value>> = values.iter().map(mailboxes).collect();
+    listed.map_or_else(|| of_unreadable(&tests_of(spec)), |listed| of_values(spec, &listed))
+}
+
+/// A declared e-mail address as a list of addresses, or a single one.
+fn mailboxes(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => Some(Value::Null),
+        Value::Array(items) => {
+            let each: Option<Vec<Value>> = items.iter().map(mailboxes).collect();
+            let flat = each?.into_iter().flat_map(|item| match item {
+                Value::Array(inner) => inner,
+                one => vec![one],
+            });
+            Some(flat.collect())
+        }
+        Value::String(text) => {
+            let all = email::addresses(text).ok()?;
+            Some(if let [one] = all.as_slice() { one.as_str().into() } else { all.into() })
+        }
+        _ => None,
+    }
+}
+
+/// Tests of something that is there and cannot be read.
+fn of_unreadable(tests: &[(String, Value)]) -> Answer {
+    let test = |(operator, operand): &(String, Value)| match operator.as_str() {
+        "exists" => Answer::from(operand == true),
+        _ => Answer::Unknown,
+    };
+    every(&tests.iter().map(test).collect::<Vec<_>>())
 }
 
 /// Any name or value anywhere that meets every test.

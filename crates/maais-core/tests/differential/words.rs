@@ -136,8 +136,9 @@ pub const SQLS: [&str; 14] = [
     "GRANT ALL ON users TO bob",
     "select",
 ];
-pub const SECRETS: [&str; 7] = [
+pub const SECRETS: [&str; 8] = [
     "bob@example.com",
+    "Eve <eve@EVIL.com>, bob@example.com",
     "4111 1111 1111 1111",
     "078-05-1120",
     "AKIAIOSFODNN7EXAMPLE",
