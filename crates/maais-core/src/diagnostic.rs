@@ -49,6 +49,8 @@ impl Source {
 /// Whether the document can be used all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// Nothing is wrong; a reader may want to know.
+    Note,
     /// It is used, but probably not what its author wants.
     Warning,
     /// It is not used.
@@ -95,6 +97,7 @@ impl Diagnostic {
         let title = match self.level {
             Level::Error => Title::ERROR,
             Level::Warning => Title::WARNING,
+            Level::Note => Title::NOTE,
         };
         let main = Snippet::source(&*self.source.text).path(&*self.source.name).annotation(
             AnnotationKind::Primary.span(visible(&self.source.text, &self.span)).label(&self.label),

@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test stops at once")]
 
-use maais_core::diagnostic::Source;
+use maais_core::diagnostic::{Level, Source};
 use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy;
 use maais_core::policy::lint::lint;
@@ -32,6 +32,67 @@ fn warnings(text: &str) -> Vec<String> {
 fn warned(policies: &[(&str, &str)], part: &str) -> bool {
     let found = warnings(&set(policies));
     found.iter().any(|message| message.contains(part))
+}
+
+#[test]
+fn alternatives_are_compared_one_by_one() {
+    for (first, second) in [
+        ("{or: [{target: a}, {target: {prefix: b}}]}", "{target: {in: [bc, bd]}}"),
+        ("{target: {prefix: a}}", "{or: [{target: ab}, {target: {in: [ac, ad]}, agent_id: x}]}"),
+        (
+            "{or: [{target: a}, {target: b}], agent_id: x}",
+            "{or: [{target: b}, {target: a}], agent_id: x, tenant: t}",
+        ),
+    ] {
+        assert!(
+            warned(&[("DENY", first), ("ALLOW", second)], "`p1` (ALLOW) is never reached"),
+            "{first} {second}"
+        );
+    }
+    for (first, second) in [
+        ("{or: [{target: a}, {target: b}]}", "{or: [{target: a}, {target: c}]}"),
+        ("{or: [{target: a, agent_id: x}, {target: b}]}", "{target: a}"),
+    ] {
+        assert!(!warned(&[("DENY", first), ("ALLOW", second)], "never reached"), "{first} {second}");
+    }
+    let dead = "{or: [{target: a}, {target: {prefix: b, suffix: c, equals: d}}]}";
+    assert!(warned(&[("DENY", dead)], "an alternative that never holds"));
+    assert!(warned(
+        &[("DENY", "{or: [{target: a}, {target: b}, {target: a}]}")],
+        "the same alternative twice"
+    ));
+    assert!(!warned(&[("DENY", "{or: [{target: a}, {target: b}]}")], "alternative"));
+}
+
+#[test]
+fn where_an_exception_takes_part_of_a_denial_there_is_a_text_for_each_side() {
+    let allow = ("ALLOW", "{target: shell, parameters.command: {pattern: '^git '}}");
+    let deny = ("DENY", "{target: shell, parameters.command: {pattern: 'push --force'}}");
+    let found = lint(&[Source::new("p.yaml", set(&[allow, deny]))]).unwrap_or_default();
+    let notes: Vec<_> = found.iter().filter(|found| found.level == Level::Note).collect();
+    let message = &notes.first().unwrap_or_else(|| panic!("{found:?}")).message;
+    assert!(
+        message.contains("with `parameters.command` as `git push --force`, but not with `push --force`"),
+        "{message}"
+    );
+    // No text is in both, or all of one are in the other.
+    for other in [
+        "{target: shell, parameters.command: {pattern: '^rm '}}",
+        "{target: other, parameters.command: {pattern: x}}",
+    ] {
+        let found = lint(&[Source::new("p.yaml", set(&[allow, ("DENY", other)]))]).unwrap_or_default();
+        assert!(found.iter().all(|found| found.level != Level::Note), "{found:?}");
+    }
+}
+
+#[test]
+fn a_pattern_that_backtracks_is_shown_with_a_text_that_does_it() {
+    let found = warnings(&set(&[("DENY", r"{parameters.x: {pattern: '^(?=\w)(?:\w+\s?)+(?<!q)$'}}")]));
+    let all = found.join("\n");
+    assert!(all.contains("is catastrophic: it backtracks on `aaaa"), "{all}");
+    let found = warnings(&set(&[("DENY", r"{parameters.x: {pattern: '(?<=a)b(?=c)'}}")]));
+    assert!(found.iter().any(|message| message.contains("cannot be rewritten")), "{found:?}");
+    assert!(!found.iter().any(|message| message.contains("catastrophic")), "{found:?}");
 }
 
 #[test]

@@ -14,10 +14,10 @@ use super::canonical;
 use super::model::{Condition, Mode, Policy, Subject, Test};
 use super::tools::ToolTypes;
 use crate::decision::Effect;
-use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::document::{Reader, listed};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, Source};
+use crate::document::listed;
 use crate::suggest::did_you_mean;
-use cover::{Conjunction, Work, contradiction, covers};
+use cover::{Conjunction, Ways, Work, contradiction, covers, parting};
 
 /// Pairs of rules that are compared in one run.
 const PAIRS_MAX: usize = 4_000_000;
@@ -30,21 +30,24 @@ pub fn lint(sources: &[Source]) -> Result<Vec<Diagnostic>, Diagnostics> {
     let super::Read { parsed, .. } = super::read(sources)?;
     let mut policies = parsed.policies;
     policies.sort_by_key(|policy| policy.priority);
-    let parts: Vec<Conjunction<'_>> =
-        policies.iter().map(|policy| Conjunction::of(&policy.condition)).collect();
+    let rules: Vec<Ways<'_>> = policies
+        .iter()
+        .map(|policy| Ways { policy, ways: Conjunction::alternatives(&policy.condition) })
+        .collect();
     let put: BTreeSet<&str> =
         parsed.labels.iter().flat_map(|rule| rule.add.iter().map(String::as_str)).collect();
     let mut work = Work::default();
     let mut found = Vec::new();
-    for (policy, parts) in policies.iter().zip(&parts) {
-        let mut note = Note { policy, found: &mut found };
+    for rule in &rules {
+        let mut note = Note { policy: rule.policy, found: &mut found };
+        let parts = Conjunction::of(&rule.policy.condition);
         on_metadata(&mut note);
-        on_condition(&mut note, parts, &mut work);
+        on_condition(&mut note, &parts, &rule.ways, &mut work);
         on_patterns(&mut note);
-        on_tools(&mut note, parts, &parsed.tools);
+        on_tools(&mut note, &parts, &parsed.tools);
         on_labels(&mut note, &put);
     }
-    let complete = on_order(&policies, &parts, &mut work, &mut found);
+    let complete = on_order(&rules, &mut work, &mut found);
     if (!complete || work.exhausted)
         && let Some(last) = policies.last()
     {
@@ -62,11 +65,20 @@ struct Note<'a> {
 
 impl Note<'_> {
     fn warn(&mut self, message: String, label: &str, help: String, other: Option<&Policy>) {
-        let mut reader = Reader::new(&self.policy.source);
-        reader.warning(&self.policy.id_span, message, label, (!help.is_empty()).then_some(help));
+        self.tell(Level::Warning, message, label, help, other);
+    }
+
+    fn tell(&mut self, level: Level, message: String, label: &str, help: String, other: Option<&Policy>) {
         let related = other.map(|other| (other.source.clone(), other.id_span.clone(), "this one".to_owned()));
-        let problems = reader.into_problems().into_iter();
-        self.found.extend(problems.map(|problem| Diagnostic { related: related.clone(), ..problem }));
+        self.found.push(Diagnostic {
+            level,
+            message,
+            source: self.policy.source.clone(),
+            span: self.policy.id_span.clone(),
+            label: label.to_owned(),
+            related,
+            help: (!help.is_empty()).then_some(help),
+        });
     }
 }
 
@@ -91,12 +103,21 @@ fn on_metadata(note: &mut Note<'_>) {
     }
 }
 
-fn on_condition(note: &mut Note<'_>, parts: &Conjunction<'_>, work: &mut Work) {
+fn on_condition(note: &mut Note<'_>, parts: &Conjunction<'_>, ways: &[Conjunction<'_>], work: &mut Work) {
     let policy = note.policy;
-    if let Some(subject) = contradiction(parts, work) {
+    let excluded: Vec<Option<String>> = ways.iter().map(|way| contradiction(way, work)).collect();
+    if let Some(subject) = excluded.iter().flatten().next() {
+        let (what, label) = match excluded.iter().all(Option::is_some) {
+            true => ("never matches", "never matches"),
+            false => ("has an alternative that never holds", "in this policy"),
+        };
         let message =
-            format!("the policy `{}` never matches: its tests of `{subject}` exclude each other", policy.id);
-        note.warn(message, "never matches", "use `or`, or remove one of them".to_owned(), None);
+            format!("the policy `{}` {what}: its tests of `{subject}` exclude each other", policy.id);
+        note.warn(message, label, "use `or`, or remove one of them".to_owned(), None);
+    }
+    if let Some(twice) = same_alternative(&policy.condition) {
+        let message = format!("the policy `{}` has the same alternative twice: {twice}", policy.id);
+        note.warn(message, "in this one", "remove one of them".to_owned(), None);
     }
     let mut seen = BTreeSet::new();
     for (subject, test) in &parts.leaves {
@@ -108,23 +129,54 @@ fn on_condition(note: &mut Note<'_>, parts: &Conjunction<'_>, work: &mut Work) {
     }
 }
 
+/// A part of an `or` that stands there more than once.
+fn same_alternative(condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Any(parts) => {
+            let mut seen = BTreeSet::new();
+            let mut forms = parts.iter().map(|part| canonical::condition(part).to_string());
+            let twice = forms.find(|form| !seen.insert(form.clone()));
+            twice.or_else(|| parts.iter().find_map(same_alternative))
+        }
+        Condition::All(parts) => parts.iter().find_map(same_alternative),
+        Condition::Not(inner) => same_alternative(inner),
+        _ => None,
+    }
+}
+
 fn on_patterns(note: &mut Note<'_>) {
     let policy = note.policy;
     for advice in advice::advice(policy) {
         note.warn(advice.message, "in this policy", advice.help, None);
     }
-    let mut budgeted = 0;
+    let mut budgeted = Vec::new();
     each_test(&policy.condition, &mut |_, test| {
-        if let Test::Pattern(pattern) = test {
-            budgeted += usize::from(pattern.is_budgeted());
+        if let Test::Pattern(pattern) = test
+            && pattern.is_budgeted()
+        {
+            budgeted.push(pattern.clone());
         }
     });
-    if budgeted > 0 {
-        let message =
-            format!("the policy `{}` has a pattern whose look-around cannot be rewritten", policy.id);
-        let help =
-            "it runs within a budget, and beyond it the answer is unknown; write it with `not`".to_owned();
-        note.warn(message, "in this policy", help, None);
+    for pattern in budgeted {
+        let shown = pattern.as_str();
+        let (message, help) = match advice::exhausting(&pattern) {
+            Some(text) => (
+                format!(
+                    "the pattern `{shown}` of the policy `{}` is catastrophic: it backtracks on `{text}` until its \
+                     budget is spent",
+                    policy.id
+                ),
+                "whoever writes such a text makes the answer unknown; write it without look-around, with `not`",
+            ),
+            None => (
+                format!(
+                    "the policy `{}` has a pattern whose look-around cannot be rewritten: `{shown}`",
+                    policy.id
+                ),
+                "it runs within a budget, and beyond it the answer is unknown; write it with `not`",
+            ),
+        };
+        note.warn(message, "in this policy", help.to_owned(), None);
     }
 }
 
@@ -201,39 +253,50 @@ fn on_labels(note: &mut Note<'_>, put: &BTreeSet<&str>) {
 }
 
 /// Rules behind others that match wherever they do. False if there were too many to compare.
-fn on_order(
-    policies: &[Policy],
-    parts: &[Conjunction<'_>],
-    work: &mut Work,
-    found: &mut Vec<Diagnostic>,
-) -> bool {
-    let enforced: Vec<(&Policy, &Conjunction<'_>)> =
-        policies.iter().zip(parts).filter(|(policy, _)| policy.mode == Mode::Enforce).collect();
-    let mut same: HashMap<String, (&Policy, &Conjunction<'_>)> = HashMap::new();
+fn on_order(rules: &[Ways<'_>], work: &mut Work, found: &mut Vec<Diagnostic>) -> bool {
+    let enforced: Vec<&Ways<'_>> = rules.iter().filter(|rule| rule.policy.mode == Mode::Enforce).collect();
+    let mut same: HashMap<String, &Ways<'_>> = HashMap::new();
     let mut pairs = 0_usize;
     for (at, second) in enforced.iter().enumerate() {
-        let (policy, parts) = *second;
+        let policy = second.policy;
         let form = format!("{:?} {}", policy.applies_to, canonical::condition(&policy.condition));
         if let Some(first) = same.get(form.as_str())
-            && covers(*first, *second, work)
+            && covers(first, second, work)
         {
-            shadowed(policy, first.0, "asks exactly what", found);
+            shadowed(policy, first.policy, "asks exactly what", found);
             continue;
         }
-        same.entry(form).or_insert(*second);
+        same.entry(form).or_insert(second);
         // What always matches is told by the loader.
-        for first in enforced.iter().take(at).filter(|(_, a)| !a.leaves.is_empty() || !a.others.is_empty()) {
+        for first in enforced.iter().take(at).filter(|first| !first.ways.iter().any(Conjunction::is_empty)) {
             pairs += 1;
             if pairs > PAIRS_MAX {
                 return false;
             }
-            if first.1.leaves.len() <= parts.leaves.len() && covers(*first, *second, work) {
-                shadowed(policy, first.0, "matches wherever", found);
+            if covers(first, second, work) {
+                shadowed(policy, first.policy, "matches wherever", found);
                 break;
             }
+            on_parting(first, second, work, found);
         }
     }
     true
+}
+
+/// A rule that allows some of what a later one is there to stop: perhaps an exception, perhaps a hole.
+fn on_parting(first: &Ways<'_>, second: &Ways<'_>, work: &mut Work, found: &mut Vec<Diagnostic>) {
+    let (policy, before) = (second.policy, first.policy);
+    if before.decision != Effect::Allow || policy.decision == Effect::Allow {
+        return;
+    }
+    let Some(texts) = parting(first, second, work) else { return };
+    let message = format!(
+        "`{}` (ALLOW) takes some of what the policy `{}` ({}) after it is about: with `{}` as `{}`, but not with `{}`",
+        before.id, policy.id, policy.decision, texts.subject, texts.both, texts.second
+    );
+    let help = "if this is no exception that you mean, give the rule that allows a higher `priority` number"
+        .to_owned();
+    Note { policy, found }.tell(Level::Note, message, "is not asked about the first", help, Some(before));
 }
 
 fn shadowed(policy: &Policy, first: &Policy, how: &str, found: &mut Vec<Diagnostic>) {

@@ -38,6 +38,11 @@ impl ActionTypes {
         self.0 & other.0 == other.0
     }
 
+    /// Whether a kind is in both.
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// What is in either.
     #[must_use]
     pub fn union(self, other: Self) -> Self {

@@ -21,6 +21,9 @@ Examples:
         /// Warnings fail, too.
         #[arg(long)]
         strict: bool,
+        /// Show notes, too: where a rule that allows takes some of what a later one stops, with examples.
+        #[arg(long)]
+        notes: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,

@@ -16,7 +16,9 @@ use crate::cli::Policy;
 /// Runs a subcommand.
 pub(crate) fn run(command: &Policy) -> Done {
     match command {
-        Policy::Check { paths, strict, json } => check::run(paths, *strict, *json),
+        Policy::Check { paths, strict, notes, json } => {
+            check::run(paths, &check::How { strict: *strict, notes: *notes, json: *json })
+        }
         Policy::Test { path, coverage, junit, watch, json } => test::run(
             path,
             &test::How { coverage: *coverage, junit: junit.as_deref(), watch: *watch, json: *json },

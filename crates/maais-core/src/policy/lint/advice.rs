@@ -100,6 +100,16 @@ fn on_url(decision: Effect, name: &str, pattern: &Pattern) -> Option<Advice> {
     })
 }
 
+/// A short text on which a pattern with look-around spends its whole budget: runs of what repetition likes, and
+/// an end that spoils the match.
+pub(super) fn exhausting(pattern: &Pattern) -> Option<String> {
+    const RUNS: [&str; 8] = ["a", "0", " ", "a ", "/", "a.", "x=", "-"];
+    const ENDS: [&str; 3] = ["!", "\n", "q"];
+    let texts = RUNS.iter().flat_map(|run| ENDS.iter().map(move |end| run.repeat(40) + end));
+    let spent = |text: &String| pattern.search(text) == Tri::Unknown;
+    texts.into_iter().find(spent).map(|text| text.replace('\n', "\\n"))
+}
+
 /// A pattern that names a folder from its beginning.
 fn on_path(name: &str, pattern: &Pattern) -> Option<Advice> {
     let folder = pattern.as_str().trim_start_matches("(?i)").strip_prefix('^')?;

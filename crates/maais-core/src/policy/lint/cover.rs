@@ -18,10 +18,13 @@ use crate::policy::tri::Tri;
 
 /// Automata that are compared in one run.
 const COMPARISONS_MAX: u32 = 20_000;
+/// Ways in which one condition may hold that are told apart.
+const ALTERNATIVES_MAX: usize = 16;
 /// Automata that are kept in one run.
 const KEPT_MAX: usize = 1_000;
 
 /// A condition as parts that must all hold.
+#[derive(Clone)]
 pub(super) struct Conjunction<'p> {
     pub(super) leaves: Vec<(&'p Subject, &'p Test)>,
     /// Everything else, in canonical form.
@@ -33,6 +36,46 @@ impl<'p> Conjunction<'p> {
         let mut parts = Self { leaves: Vec::new(), others: Vec::new() };
         parts.add(condition);
         parts
+    }
+
+    /// A condition as the ways in which it may hold: its disjunctive normal form, unless that is large.
+    pub(super) fn alternatives(condition: &'p Condition) -> Vec<Self> {
+        Self::expanded(condition).unwrap_or_else(|| vec![Self::of(condition)])
+    }
+
+    fn expanded(condition: &'p Condition) -> Option<Vec<Self>> {
+        let mut ways = match condition {
+            Condition::Any(parts) => {
+                let each: Option<Vec<Vec<Self>>> = parts.iter().map(Self::expanded).collect();
+                each?.into_iter().flatten().collect()
+            }
+            Condition::All(parts) => {
+                let mut ways = vec![Self { leaves: Vec::new(), others: Vec::new() }];
+                for part in parts {
+                    let further = Self::expanded(part)?;
+                    if ways.len() * further.len() > ALTERNATIVES_MAX {
+                        return None;
+                    }
+                    ways = ways.iter().flat_map(|way| further.iter().map(|more| way.with(more))).collect();
+                }
+                ways
+            }
+            other => vec![Self::of(other)],
+        };
+        ways.truncate(ALTERNATIVES_MAX + 1);
+        (ways.len() <= ALTERNATIVES_MAX).then_some(ways)
+    }
+
+    fn with(&self, more: &Self) -> Self {
+        Self {
+            leaves: self.leaves.iter().chain(&more.leaves).copied().collect(),
+            others: self.others.iter().chain(&more.others).cloned().collect(),
+        }
+    }
+
+    /// Whether it asks for nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.leaves.is_empty() && self.others.is_empty()
     }
 
     fn add(&mut self, condition: &'p Condition) {
@@ -79,23 +122,70 @@ impl Work {
     }
 }
 
-/// Whether the first rule matches every action that the second matches.
-pub(super) fn covers(
-    (first, a): (&Policy, &Conjunction<'_>),
-    (second, b): (&Policy, &Conjunction<'_>),
-    work: &mut Work,
-) -> bool {
-    // An unknown part of `b` makes a restricting rule match; an allowing rule before it would not.
-    let certain = first.decision != Effect::Allow
-        || second.decision == Effect::Allow
-        || (b.others.is_empty() && b.leaves.iter().all(|(subject, _)| is_certain(subject)));
-    certain
-        && first.applies_to.covers(second.applies_to)
-        && a.others.iter().all(|part| b.others.contains(part))
-        && a.leaves.iter().all(|(subject, wanted)| {
-            let mut given = b.leaves.iter().filter(|(other, _)| other == subject);
-            given.any(|(_, given)| implies(subject, given, wanted, work))
+/// A rule and the ways in which its condition may hold.
+pub(super) struct Ways<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) ways: Vec<Conjunction<'p>>,
+}
+
+/// Whether the first rule matches every action that the second matches: whichever way the second does.
+pub(super) fn covers(first: &Ways<'_>, second: &Ways<'_>, work: &mut Work) -> bool {
+    let restricts = |policy: &Policy| policy.decision != Effect::Allow;
+    // An unknown part makes a rule that restricts match; one that allows, before it, would not.
+    let known = |way: &Conjunction<'_>| {
+        way.others.is_empty() && way.leaves.iter().all(|(subject, _)| is_certain(subject))
+    };
+    first.policy.applies_to.covers(second.policy.applies_to)
+        && second.ways.iter().all(|given| {
+            (restricts(first.policy) || !restricts(second.policy) || known(given))
+                && first.ways.iter().any(|wanted| includes(wanted, given, work))
         })
+}
+
+/// Whether whatever meets the second meets the first.
+fn includes(wanted: &Conjunction<'_>, given: &Conjunction<'_>, work: &mut Work) -> bool {
+    wanted.leaves.len() <= given.leaves.len()
+        && wanted.others.iter().all(|part| given.others.contains(part))
+        && wanted.leaves.iter().all(|(subject, wanted)| {
+            let mut same = given.leaves.iter().filter(|(other, _)| other == subject);
+            same.any(|(_, given)| implies(subject, given, wanted, work))
+        })
+}
+
+/// Texts on which two rules that differ in a single test of a text part ways.
+pub(super) struct Parting {
+    /// What is tested.
+    pub(super) subject: String,
+    /// It meets both tests.
+    pub(super) both: String,
+    /// It meets the second test alone.
+    pub(super) second: String,
+}
+
+/// Where a rule takes some, but not all, of what a later one with the same other parts is about.
+pub(super) fn parting(first: &Ways<'_>, second: &Ways<'_>, work: &mut Work) -> Option<Parting> {
+    let ([one], [other]) = (first.ways.as_slice(), second.ways.as_slice()) else { return None };
+    if !first.policy.applies_to.meets(second.policy.applies_to)
+        || one.leaves.len() != other.leaves.len()
+        || one.others != other.others
+    {
+        return None;
+    }
+    let same = |a: &(&Subject, &Test), b: &(&Subject, &Test)| {
+        a.0 == b.0 && canonical::test(a.1) == canonical::test(b.1)
+    };
+    let mine: Vec<_> =
+        one.leaves.iter().filter(|leaf| !other.leaves.iter().any(|it| same(leaf, it))).collect();
+    let theirs: Vec<_> =
+        other.leaves.iter().filter(|leaf| !one.leaves.iter().any(|it| same(leaf, it))).collect();
+    let ([(subject, one)], [(also, other)]) = (mine.as_slice(), theirs.as_slice()) else { return None };
+    let (one, other) = (pattern_of(one)?, pattern_of(other)?);
+    if subject != also {
+        return None;
+    }
+    let Answer::No(both) = compared(&one, &other, work, disjoint) else { return None };
+    let Answer::No(second) = compared(&other, &one, work, included) else { return None };
+    Some(Parting { subject: subject.key(), both, second })
 }
 
 /// Subjects of which every test has a certain answer.
@@ -113,7 +203,9 @@ fn implies(subject: &Subject, given: &Test, wanted: &Test, work: &mut Work) -> b
             listed(given).is_some_and(|texts| texts.iter().all(|text| meets(text, wanted)))
         }
         (Test::NotIn(given), Test::NotIn(wanted)) => wanted.iter().all(|value| given.contains(value)),
-        (Test::Compare(one, x), Test::Compare(other, y)) => compare(*one, *other, x.compare(y)),
+        (Test::Compare(one, x), Test::Compare(other, y)) => {
+            x.unit == y.unit && compare(*one, *other, x.compare(y))
+        }
         // A pattern looks inside lists and objects, and other tests do not.
         _ if looks_inside(given) && !looks_inside(wanted) && !is_certain(subject) => false,
         _ if differ_on_a_literal(given, wanted) => false,
@@ -241,7 +333,7 @@ fn exclude(subject: &Subject, one: &Test, other: &Test, work: &mut Work) -> bool
     match (one, other) {
         (Test::Compare(x, a), Test::Compare(y, b)) => {
             use Comparison::{Ge, Gt, Le, Lt};
-            match (x, y, a.compare(b)) {
+            match (x, y, a.compare(b).filter(|_| a.unit == b.unit)) {
                 (Gt | Ge, Lt | Le, Some(order)) => order.is_gt() || (order.is_eq() && (*x, *y) != (Ge, Le)),
                 (Lt | Le, Gt | Ge, Some(order)) => order.is_lt() || (order.is_eq() && (*x, *y) != (Le, Ge)),
                 _ => false,

@@ -10,11 +10,20 @@ use serde_json::{Value, json};
 use crate::command::{Done, print_json, verdict};
 use crate::term::{BAD, DIAGNOSTICS, GOOD, paint, say};
 
+/// How it is reported.
+pub(super) struct How {
+    /// Warnings fail, too.
+    pub(super) strict: bool,
+    /// Notes are shown.
+    pub(super) notes: bool,
+    /// As JSON.
+    pub(super) json: bool,
+}
+
 /// Loads the policies and reports.
-pub(super) fn run(paths: &[PathBuf], strict: bool, as_json: bool) -> Done {
-    let fine = |loaded: bool, problems: usize| loaded && !(strict && problems > 0);
+pub(super) fn run(paths: &[PathBuf], how: &How) -> Done {
     let loaded = Snapshot::load(None, paths);
-    let (problems, rules) = match loaded {
+    let (mut problems, rules) = match loaded {
         Ok(mut snapshot) => {
             snapshot.warnings.0.extend(lint(&policy_sources(paths)?).unwrap_or_else(|problems| problems.0));
             (snapshot.warnings, Some(snapshot.policies.rules().len()))
@@ -22,22 +31,37 @@ pub(super) fn run(paths: &[PathBuf], strict: bool, as_json: bool) -> Done {
         Err(SnapshotError::Invalid(problems)) => (problems, None),
         Err(other) => return Err(other.into()),
     };
-    if as_json {
+    let count = |level: Level| problems.0.iter().filter(|problem| problem.level == level).count();
+    let (errors, warnings, notes) = (count(Level::Error), count(Level::Warning), count(Level::Note));
+    let fine = verdict(rules.is_some() && !(how.strict && warnings > 0));
+    if how.json {
         let list: Vec<Value> = problems.0.iter().map(|problem| json!({
-            "level": if problem.level == Level::Error { "error" } else { "warning" },
+            "level": level_name(problem.level),
             "message": problem.message, "place": problem.place(), "text": problem.underlined(), "help": problem.help,
         })).collect();
         print_json(&json!({ "loaded": rules.is_some(), "problems": list, "rules": rules }))?;
-        return Ok(verdict(fine(rules.is_some(), problems.0.len())));
+        return Ok(fine);
     }
+    problems.0.retain(|problem| how.notes || problem.level != Level::Note);
     if !problems.0.is_empty() {
         anstream::eprintln!("{}\n", problems.render(DIAGNOSTICS));
     }
-    let errors = problems.0.iter().filter(|p| p.level == Level::Error).count();
-    let warnings = problems.0.len() - errors;
+    let more = match notes {
+        0 => String::new(),
+        _ if how.notes => format!(", {notes} notes"),
+        _ => format!(", {notes} notes (`--notes` shows them)"),
+    };
     match rules {
-        Some(rules) => say!("{} {rules} rules, {warnings} warnings", paint(GOOD, "ok")),
+        Some(rules) => say!("{} {rules} rules, {warnings} warnings{more}", paint(GOOD, "ok")),
         None => say!("{} nothing was loaded: {errors} errors, {warnings} warnings", paint(BAD, "not loaded")),
     }
-    Ok(verdict(fine(rules.is_some(), problems.0.len())))
+    Ok(fine)
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    }
 }
