@@ -18,7 +18,6 @@ fuzz_target!(|bytes: &[u8]| {
     let again = ActionRequest::from_value(written, defaults());
     assert_eq!(again.as_ref(), Ok(&*request));
     let facts = Facts::new(&request, &NoMemo);
-    let now = jiff::Timestamp::UNIX_EPOCH;
-    let decision = decide(&PolicySet::default(), &Settings::default(), &facts, &State::default(), now);
+    let decision = decide(&PolicySet::default(), &Settings::default(), &facts, &State::default());
     assert!(!decision.allow(), "no policy allows anything here");
 });
