@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it did not expect")]
 #![expect(clippy::disallowed_methods, reason = "the packs are files")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use maais_core::decide::decide;
 use maais_core::decision::{Decision, Effect};
 use maais_core::diagnostic::{Colour, Source};
+use maais_core::document;
 use maais_core::facts::{Facts, NoMemo};
 use maais_core::policy::{self, PolicySet, case};
 use maais_core::request::{ActionRequest, Defaults};
@@ -93,6 +95,52 @@ fn every_rule_fires_and_stays_quiet_as_its_cases_say() {
         );
         assert_eq!(case::uncovered(&policies, &results), [], "{pack}");
     }
+}
+
+/// What needs no use: the form of rate limits that older files have, and what people write about a file.
+const NOT_FOR_PACKS: [&str; 2] = ["window_seconds", "note"];
+
+fn keys(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, inner)| {
+            into.insert(key.clone());
+            keys(inner, into);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| keys(item, into)),
+        _ => {}
+    }
+}
+
+/// The keys that a schema knows, wherever they stand.
+fn known(schema: &Value, into: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Object(properties)) = map.get("properties") {
+                into.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|inner| known(inner, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| known(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_construct_of_the_language_has_a_use_in_a_pack() {
+    let (mut used, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for source in PACKS.iter().flat_map(|pack| documents(pack)) {
+        let document = document::parse(&source).unwrap();
+        keys(&document.root.to_json(), &mut used);
+    }
+    let mut schema = policy::schema::schema();
+    for case in ["case", "past"] {
+        schema.pointer_mut("/$defs").unwrap().as_object_mut().unwrap().remove(case).unwrap();
+    }
+    known(&schema, &mut all);
+    assert!(all.len() > 60, "{all:?}");
+    let unused: Vec<&String> =
+        all.difference(&used).filter(|key| !NOT_FOR_PACKS.contains(&key.as_str())).collect();
+    assert!(unused.is_empty(), "no pack uses {unused:?}");
 }
 
 #[test]

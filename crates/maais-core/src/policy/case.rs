@@ -101,7 +101,9 @@ impl PartsSeen {
     fn note(&mut self, policies: &PolicySet, facts: &Facts<'_>, state: &State) {
         for tried in policies.explain(facts, state) {
             for (at, part) in tried.parts.into_iter().enumerate() {
-                let holds = part.holds == Tri::True;
+                // What is not known is met where it restricts.
+                let restricts = tried.rule.effect != Effect::Allow;
+                let holds = part.holds == Tri::True || (restricts && part.holds == Tri::Unknown);
                 let entry =
                     self.parts.entry((tried.rule.id.to_string(), at)).or_insert((part.asks, false, false));
                 entry.1 |= holds;
