@@ -30,6 +30,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "tidy", about: "house rules that clippy does not know", needs: &[], run: tidy::run },
     Suite { name: "licences", about: "dependencies keep to deny.toml", needs: &[], run: licences },
     Suite { name: "clippy", about: "no lint is broken", needs: &[], run: clippy },
+    Suite { name: "fuzz", about: "the fuzz targets compile", needs: &[], run: fuzz },
     Suite { name: "build", about: "every target builds", needs: &[], run: build },
     Suite { name: "nextest", about: "Rust unit and integration tests", needs: &["build"], run: nextest },
     Suite { name: "doctest", about: "the examples in the Rust documentation run", needs: &[], run: doctest },
@@ -103,6 +104,17 @@ fn licences(workspace: &Workspace) -> Result<Verdict, String> {
 
 fn clippy(workspace: &Workspace) -> Result<Verdict, String> {
     stream(&mut workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    Ok(Verdict::Passed)
+}
+
+/// They are a workspace of their own, which nothing else would notice. The fuzzer's library is for linking only.
+fn fuzz(workspace: &Workspace) -> Result<Verdict, String> {
+    let mut check =
+        workspace.cargo(["check", "--manifest-path", "fuzz/Cargo.toml", "--bins", "--target-dir"]);
+    check
+        .arg(&workspace.target)
+        .env("CUSTOM_LIBFUZZER_PATH", workspace.root.join("fuzz").join("libFuzzer.a"));
+    stream(&mut check)?;
     Ok(Verdict::Passed)
 }
 
