@@ -86,9 +86,9 @@ pub(super) fn condition(of: &Condition) -> Value {
         Condition::All(parts) => match parts.as_slice() {
             [] => json!({}),
             [one] => condition(one),
-            parts => json!({"and": parts.iter().map(condition).collect::<Vec<_>>()}),
+            parts => json!({"and": all_of(parts.iter().map(condition))}),
         },
-        Condition::Any(parts) => json!({"or": parts.iter().map(condition).collect::<Vec<_>>()}),
+        Condition::Any(parts) => json!({"or": sorted(parts.iter().map(condition).collect())}),
         Condition::Not(inner) => json!({"not": condition(inner)}),
         Condition::ActionType(kinds) => json!({"action_type": kinds.names()}),
         Condition::Holds(subject, test) => json!({subject.key(): self::test(test)}),
@@ -98,7 +98,7 @@ pub(super) fn condition(of: &Condition) -> Value {
         }
         Condition::Limit(limit) => json!({"limit": self::limit(limit)}),
         Condition::History(asked) => history(asked),
-        Condition::Labels(labels) => json!({"labels": {"has": labels}}),
+        Condition::Labels(labels) => json!({"labels": {"has": texts(labels.iter().map(String::as_str))}}),
     }
 }
 
@@ -128,16 +128,16 @@ pub(super) fn test(of: &Test) -> Value {
     match of {
         Test::All(tests) => match tests.as_slice() {
             [one] => test(one),
-            tests => json!({"and": tests.iter().map(test).collect::<Vec<_>>()}),
+            tests => json!({"and": all_of(tests.iter().map(test))}),
         },
         Test::Equals(value) => json!({"equals": value}),
-        Test::In(values) => json!({"in": values}),
-        Test::NotIn(values) => json!({"not_in": values}),
+        Test::In(values) => json!({"in": sorted(values.clone())}),
+        Test::NotIn(values) => json!({"not_in": sorted(values.clone())}),
         Test::Pattern(pattern) => json!({"pattern": pattern.as_str()}),
-        Test::Glob(globs) => json!({"glob": globs.iter().map(|glob| glob.as_str()).collect::<Vec<_>>()}),
-        Test::Prefix(texts) => json!({"prefix": texts}),
-        Test::Suffix(texts) => json!({"suffix": texts}),
-        Test::Contains(texts) => json!({"contains": texts}),
+        Test::Glob(globs) => json!({"glob": texts(globs.iter().map(|glob| glob.as_str()))}),
+        Test::Prefix(texts) => json!({"prefix": self::texts(texts.iter().map(String::as_str))}),
+        Test::Suffix(texts) => json!({"suffix": self::texts(texts.iter().map(String::as_str))}),
+        Test::Contains(texts) => json!({"contains": self::texts(texts.iter().map(String::as_str))}),
         Test::Compare(comparison, quantity) => json!({comparison.name(): quantity.to_string()}),
         Test::Exists(expected) => json!({"exists": expected}),
         Test::Length(tests) => {
@@ -147,11 +147,42 @@ pub(super) fn test(of: &Test) -> Value {
         }
         Test::Type(types) => {
             let name = |kind| super::model::JsonType::NAMES.iter().find(|(_, k)| k == kind).map(|(n, _)| *n);
-            json!({"type": types.iter().filter_map(name).collect::<Vec<_>>()})
+            json!({"type": texts(types.iter().filter_map(name))})
         }
-        Test::Cidr(blocks) => json!({"cidr": blocks.iter().map(ToString::to_string).collect::<Vec<_>>()}),
+        Test::Cidr(blocks) => {
+            json!({"cidr": sorted(blocks.iter().map(|block| block.to_string().into()).collect())})
+        }
         Test::AnyOf(inner) => json!({"any_of": test(inner)}),
         Test::AllOf(inner) => json!({"all_of": test(inner)}),
         Test::View(view, inner) => json!({"view": View::name(*view), "test": test(inner)}),
     }
+}
+
+/// Parts that must all hold: those of parts that are such themselves stand beside the others.
+fn all_of(parts: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut all = Vec::new();
+    for part in parts {
+        match part {
+            Value::Object(mut map) if map.len() == 1 && matches!(map.get("and"), Some(Value::Array(_))) => {
+                if let Some(Value::Array(inner)) = map.remove("and") {
+                    all.extend(inner);
+                }
+            }
+            other => all.push(other),
+        }
+    }
+    sorted(all)
+}
+
+fn texts<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Value> {
+    sorted(texts.map(Value::from).collect())
+}
+
+/// In one order, each once: neither changes what is meant.
+fn sorted(mut values: Vec<Value>) -> Vec<Value> {
+    if values.len() > 1 {
+        values.sort_by_cached_key(Value::to_string);
+        values.dedup();
+    }
+    values
 }
