@@ -37,3 +37,89 @@ pub(super) fn import(source: &Source, plain_names: bool) -> Result<File, Diagnos
     problems.sort_by_key(|problem| problem.span.start);
     if problems.is_empty() { Ok(file) } else { Err(Diagnostics(problems)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTS: [&str; 46] = [
+        "package",
+        "t",
+        "import",
+        "rego.v1",
+        "default",
+        "allow",
+        "deny",
+        ":=",
+        "true",
+        "if",
+        "{",
+        "}",
+        "input",
+        ".target",
+        ".parameters.v",
+        "[",
+        "]",
+        "==",
+        "\"x\"",
+        "\n",
+        " ",
+        ";",
+        "not",
+        "in",
+        "contains",
+        "msg",
+        "(",
+        ")",
+        ",",
+        "1",
+        "-",
+        "regex.match(",
+        "`^a`",
+        "null",
+        "|",
+        "some",
+        "with",
+        "else",
+        "\"",
+        "`",
+        "#",
+        "é",
+        "\0",
+        "\u{feff}",
+        "glob.match(",
+        "data.x",
+    ];
+
+    /// Numbers that look random, and are the same each time (Marsaglia's xorshift).
+    fn random(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        usize::try_from(*state >> 33).unwrap()
+    }
+
+    #[test]
+    fn any_text_is_imported_or_refused_without_a_panic() {
+        let mut state = 0x9e37_79b9_7f4a_7c15;
+        for _ in 0..20_000 {
+            let length = random(&mut state) % 40;
+            let text: String = (0..length).map(|_| PARTS[random(&mut state) % PARTS.len()]).collect();
+            let source = Source::new("t.rego", text.as_str());
+            for text in [source, Source::new("t.rego", format!("package t\nallow if {{\n{text}"))] {
+                match import(&text, true) {
+                    Ok(file) => assert!(!file.to_yaml().is_empty()),
+                    Err(problems) => assert!(!problems.to_string().is_empty()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn brackets_within_brackets_end_the_module_and_not_the_program() {
+        for open in ["[", "{", "(", "contains(", "not ", "x[", "-", "startswith([{"] {
+            let text = format!("package t\nallow if {}", open.repeat(100_000));
+            assert!(import(&Source::new("t.rego", text), true).is_err());
+        }
+    }
+}

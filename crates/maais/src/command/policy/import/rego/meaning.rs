@@ -17,9 +17,12 @@ use super::super::draft::{Cond, Draft, File, id};
 use super::super::regex::{Dialect, translate};
 use super::module::{Constant, Expr, ExprKind, Head, Message, Module, Rule, Term, TermKind, Verdict};
 use super::place::{Place, Refusal};
+use crate::term::printable;
 
 const DENY_PRIORITY: i64 = 10;
 const ALLOW_PRIORITY: i64 = 100;
+/// Characters of what is refused that stand in the message.
+const WRITTEN_MAX: usize = 60;
 const IN_OPA: &str = "keep this part in OPA, or write the policy by hand";
 
 /// Translates a module; what is refused is noted.
@@ -284,8 +287,8 @@ impl<'m, 'r, 's> Meaning<'m, 'r, 's> {
                 (place, pattern, "glob")
             }
             _ => {
-                let why = "policies call no functions";
-                return self.refuse(span, &format!("`{function}`"), why, IN_OPA);
+                let why = "it has another number of arguments";
+                return self.refuse(span, &format!("this `{function}`"), why, "mend the call");
             }
         };
         let (TermKind::Input(path), TermKind::Scalar(Value::String(text))) = (&place.kind, &text.kind) else {
@@ -328,7 +331,11 @@ impl<'m, 'r, 's> Meaning<'m, 'r, 's> {
     fn or_refuse<T>(&mut self, span: &Range<usize>, found: Result<T, Refusal>) -> Option<T> {
         match found {
             Ok(found) => Some(found),
-            Err((why, help)) => self.refuse(span, "this", why, help),
+            Err((why, help)) => {
+                let written = self.reader.source().text.get(span.clone()).unwrap_or_default();
+                let what = format!("`{}`", printable(written, WRITTEN_MAX));
+                self.refuse(span, &what, why, help)
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use super::parse::Parser;
 
 /// Terms within terms.
 const DEPTH_MAX: usize = 16;
+/// What has an equivalent, perhaps.
+const FUNCTIONS: [&str; 6] = ["startswith", "endswith", "contains", "regex.match", "re_match", "glob.match"];
 const OPERATORS: [&str; 8] = ["==", "!=", "<=", ">=", "<", ">", "=", ":="];
 
 impl Parser<'_, '_, '_> {
@@ -133,6 +135,11 @@ impl Parser<'_, '_, '_> {
             self.at += 1;
         }
         let adjacent = self.peek().is_some_and(|next| next.adjacent);
+        if adjacent && self.is("(") && !FUNCTIONS.contains(&path.as_str()) {
+            let span = self.since(span.start);
+            let help = "keep this part in OPA, or write the policy by hand";
+            return self.refuse(&span, &format!("`{path}`"), "policies call no functions", help);
+        }
         if adjacent && self.take("(") {
             return self.arguments(depth).map(|arguments| TermKind::Call(path, arguments));
         }
