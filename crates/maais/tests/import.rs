@@ -74,6 +74,8 @@ fn what_a_file_is_can_be_told_or_said() {
     assert!(import(folder.path(), "b.yml", agt, &[]).unwrap().contains("Toolkit"));
     let wrong = import(folder.path(), "b.yml", agt, &["--from", "rego"]).unwrap_err();
     assert!(wrong.contains("b.yml:1:1"), "{wrong}");
+    let useless = maais(folder.path(), &["policy", "import", "a.rego", "--field", "a=target"]);
+    assert_eq!(useless.status.code(), Some(1), "{useless:?}");
     std::fs::write(folder.path().join("c.yaml"), "a: 1").unwrap();
     let unknown = maais(folder.path(), &["policy", "import", "c.yaml"]);
     assert_eq!(unknown.status.code(), Some(1));

@@ -4,7 +4,8 @@
 //! as a function of the value, `None` being undefined: equality is strict about types; an order of types, null,
 //! booleans, numbers, strings, arrays, objects, makes every two values comparable; a function of strings is undefined
 //! for anything else; whatever is undefined does not hold, and `not` of it does. The same expressions and requests
-//! were also given to `regorus`, another engine of Rego, with the same answers.
+//! were also given to `regorus` 0.14, another engine of Rego, with the same answers but for `\w` and `\d`, which it takes
+//! from Unicode and OPA from ASCII.
 
 use serde_json::{Value, json};
 
@@ -393,6 +394,14 @@ fn everything_else_is_refused_where_it_stands_and_all_of_it_at_once() {
     for (at, (line, ..)) in REFUSED.iter().enumerate() {
         assert!(refused.contains(&format!("m.rego:{}:", at + 2)), "{line}\n{refused}");
     }
+}
+
+#[test]
+fn so_many_refusals_that_nobody_reads_them_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = format!("package t\n{}", "allow if { some x }\n".repeat(5_000));
+    let refused = import(folder.path(), "m.rego", &module, &[]).unwrap_err();
+    assert!(refused.contains("5000 refused, 4800 of them not shown"), "{}", refused.len());
 }
 
 #[test]

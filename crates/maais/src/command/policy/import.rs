@@ -20,6 +20,8 @@ use crate::cli::{Import, Origin};
 use crate::command::{Done, verdict};
 use crate::term::{BAD, DIAGNOSTICS, paint, printable, say_raw};
 
+/// Refusals that are shown.
+const SHOWN_MAX: usize = 200;
 /// Characters of a file's name in a comment.
 const NAME_MAX: usize = 200;
 
@@ -47,6 +49,13 @@ pub(super) fn run(args: &Import) -> Done {
             format!("cannot tell what `{name}` is: say `--from mcp`, `--from rego` or `--from agt`").into()
         );
     };
+    for (flag, given, of) in
+        [("--field", !args.fields.is_empty(), Origin::Agt), ("--plain-names", args.plain_names, Origin::Rego)]
+    {
+        if given && origin != of {
+            return Err(format!("`{flag}` says nothing about `{name}`").into());
+        }
+    }
     let source = Source::new(name, text);
     let made = |what: &str| {
         format!("Made by `maais policy import` from {} ({what}).", printable(&source.name, NAME_MAX))
@@ -68,15 +77,22 @@ pub(super) fn run(args: &Import) -> Done {
             ExitCode::SUCCESS
         }
         Err(problems) => {
-            anstream::eprintln!("{}\n", problems.render(DIAGNOSTICS));
-            anstream::eprintln!(
-                "{} nothing was imported: {} refused",
-                paint(BAD, "refused"),
-                problems.0.len()
-            );
+            say_refused(problems);
             verdict(false)
         }
     })
+}
+
+/// Every refusal, as long as they can be read.
+fn say_refused(mut problems: Diagnostics) {
+    let count = problems.0.len();
+    problems.0.truncate(SHOWN_MAX);
+    anstream::eprintln!("{}\n", problems.render(DIAGNOSTICS));
+    let hidden = match count - problems.0.len() {
+        0 => String::new(),
+        more => format!(", {more} of them not shown"),
+    };
+    anstream::eprintln!("{} nothing was imported: {count} refused{hidden}", paint(BAD, "refused"));
 }
 
 /// What was written must be a policy file, whatever it was made from.

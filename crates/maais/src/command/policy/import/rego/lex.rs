@@ -37,7 +37,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut begins_line = true;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let Some(first) = rest.chars().next() else { break };
-        if first.is_whitespace() {
+        if matches!(first, ' ' | '\t' | '\r' | '\n') {
             begins_line |= first == '\n';
             at += first.len_utf8();
             continue;
