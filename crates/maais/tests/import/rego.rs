@@ -309,8 +309,8 @@ fn the_default_is_that_of_the_module() {
 
 /// A line of a module, and the column and the words with which it is refused.
 const REFUSED: [(&str, usize, &str); 66] = [
-    ("import data.users", 1, "this import"),
-    ("import input.parameters as p", 1, "this import"),
+    ("import data.users", 1, "`import data.users`"),
+    ("import input.parameters as p", 1, "`import input.parameters`"),
     ("default deny := true", 1, "`deny` would hold always"),
     ("default other := 1", 9, "this default"),
     ("helper if { input.target == \"x\" }", 1, "the rule `helper`"),

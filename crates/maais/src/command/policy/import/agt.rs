@@ -242,3 +242,64 @@ fn unique(name: &str, ids: &mut BTreeSet<String>) -> String {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_is_imported_or_refused_without_a_panic() {
+        const PARTS: [&str; 36] = [
+            "rules:",
+            "\n",
+            "\n  ",
+            "- ",
+            "name: r",
+            "condition:",
+            "{",
+            "}",
+            "[",
+            "]",
+            ", ",
+            "field: tool_name",
+            "field: v",
+            "operator: in",
+            "operator: gt",
+            "operator: matches",
+            "value: ",
+            "'a",
+            "a'",
+            "1",
+            "1.50",
+            "yes",
+            "null",
+            "action: deny",
+            "defaults: {action: deny}",
+            "priority: -3",
+            "message: ''",
+            "&a ",
+            "*a",
+            "\"\\d\"",
+            "é",
+            "\0",
+            ": ",
+            "? ",
+            "override: true",
+            "scope: x",
+        ];
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..4_000 {
+            let mut text = String::from("rules:\n- ");
+            for _ in 0..20 {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                text.push_str(PARTS[usize::try_from(state >> 33).unwrap() % PARTS.len()]);
+            }
+            match import(&Source::new("t.yaml", text), &["v=parameters.v".to_owned()]) {
+                Ok(file) => assert!(!file.to_yaml().is_empty()),
+                Err(problems) => assert!(!problems.to_string().is_empty()),
+            }
+        }
+    }
+}

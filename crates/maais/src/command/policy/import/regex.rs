@@ -444,4 +444,37 @@ mod tests {
         assert!(matches("(?i)^k$", "\u{212a}") && matches("(?i)^[a-z]$", "\u{17f}"));
         assert!(!matches("^.$", "\n") && !matches("a$", "a\n"));
     }
+
+    /// Among ASCII texts Rust's own reading of a pattern that is translated is the same.
+    #[test]
+    fn a_translation_matches_what_the_pattern_does() {
+        const PARTS: [&str; 32] = [
+            "a", "b", "-", "[", "]", "[^", "(", ")", "(?:", "|", "*", "+", "?", "{2}", "{1,}", ".", "^", "$",
+            "\\d", "\\w", "\\s", "\\W", "\\b", "\\.", "\\-", "\\x61", "a-b", "&", "~", "#", "1", "(?i)",
+        ];
+        const TEXTS: [&str; 12] = ["", "a", "ab", "B", "a-b", "1", "a1 b", "]", "&~#", "aa\nb", "[a]", "._^"];
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut compared = 0;
+        for _ in 0..20_000 {
+            let pattern: String = (0..=random(7)).map(|_| PARTS[random(PARTS.len())]).collect();
+            let _ = translate(&pattern, Dialect::Python);
+            let (Ok(translated), Ok(own)) = (go(&pattern), Pattern::new(&pattern)) else { continue };
+            // Operators on sets are Rust's alone.
+            if ["&&", "--", "~~"].iter().any(|operator| pattern.contains(operator)) {
+                continue;
+            }
+            compared += 1;
+            let translated = Pattern::new(&translated).unwrap();
+            for text in TEXTS {
+                assert_eq!(translated.search(text), own.search(text), "{pattern} {translated:?} {text:?}");
+            }
+        }
+        assert!(compared > 2_000, "{compared}");
+    }
 }

@@ -144,7 +144,8 @@ impl<'t, 'r, 's> Parser<'t, 'r, 's> {
             ["future", "keywords"] | ["future", "keywords", "if" | "in" | "contains" | "every"] => {}
             _ => {
                 let why = "what it brings is not in this file";
-                return self.refuse(&span, "this import", why, "copy what it names into this file");
+                let what = format!("`import {}`", path.join("."));
+                return self.refuse(&span, &what, why, "copy what it names into this file");
             }
         }
         if self.is_name("as") {
