@@ -420,6 +420,12 @@ fn rules_that_do_not_go_together_are_refused() {
         ("package t\ndefault allow := false\ndefault allow := false", "m.rego:3:1", "a second default"),
         ("package t\na := 1\na := 2\nallow if input.parameters.v == a", "m.rego:3:1", "a second rule"),
         ("package t\nallow if {\n  input.target\n  == \"x\"\n}", "m.rego:4:3", "join the lines"),
+        (
+            "package t\nallow if {\n  input.parameters.v\n  -1 < input.parameters.v\n}",
+            "m.rego:4:3",
+            "begins a line",
+        ),
+        ("package t\nallow if {\n  input.target == \"x\"\n  with input as {}\n}", "m.rego:4:3", "`with`"),
         ("package t\nallow if {\n  input.target == \"x\"\n", "m.rego:2:10", "does not end"),
         (
             "package t\nstartswith := \"a\"\nallow if startswith(input.target, \"a\")",

@@ -65,6 +65,10 @@ impl Parser<'_, '_, '_> {
         let kind = match &token.kind {
             Kind::Text(text) => TermKind::Scalar(Value::from(text.as_str())),
             Kind::Number(number) => self.number(number, "", &here)?,
+            Kind::Mark("-") if token.begins_line => {
+                let why = "it may go on with the expression above";
+                return self.refuse(&here, "a `-` that begins a line", why, "write the number on the right");
+            }
             Kind::Mark("-") => match self.peek() {
                 Some(Token { kind: Kind::Number(number), adjacent: true, .. }) => {
                     self.at += 1;
