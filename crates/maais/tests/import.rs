@@ -62,6 +62,8 @@ fn tools_of_a_server_are_typed_as_before() {
          tools:\n  fetch: {'no': number, to: url}\n  'x y': {}\n"
     );
     assert!(effects(folder.path(), &made, &[]).is_empty());
+    let twice = import(folder.path(), "tools.json", r#"[{"name": "a"}, {"name": "a"}]"#, &[]).unwrap_err();
+    assert!(twice.contains("`a` is there twice"), "{twice}");
 }
 
 #[test]

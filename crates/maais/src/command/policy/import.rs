@@ -63,9 +63,20 @@ pub(super) fn run(args: &Import) -> Done {
     let file = match origin {
         Origin::Mcp => {
             let made = made("an answer to MCP's tools/list");
-            let yaml = mcp::import(text, &made).map_err(|error| format!("`{}`: {error}", source.name))?;
-            say_raw!("{yaml}");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(match mcp::import(text, &made) {
+                Ok(yaml) => {
+                    say_raw!("{yaml}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    anstream::eprintln!(
+                        "{} nothing was imported: `{}`: {error}",
+                        paint(BAD, "refused"),
+                        source.name
+                    );
+                    verdict(false)
+                }
+            });
         }
         Origin::Rego => rego::import(&source, args.plain_names).map(|file| file.from(made("Rego"))),
         Origin::Agt => agt::import(&source, &args.fields)
