@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
-pub(crate) use policy::{Eval, Explain, Policy};
+pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 
 /// The reference monitor for autonomous AI agents.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Check, test, explain, compare and measure policies.
 #[derive(Debug, Subcommand)]
@@ -112,18 +112,51 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Turn the answer to MCP's `tools/list` into typed `tools:` for a policy file.
-    #[command(after_help = "Example:
-  maais policy import tools.json > policies/tools.yaml")]
-    Import {
-        /// The answer to `tools/list`, or its list of tools; `-` is standard input.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+    /// Turn policies of other engines, or the tools of an MCP server, into a policy file.
+    Import(Import),
     /// Print the JSON Schema of policy files, for editors.
     #[command(after_help = "In a policy file:
   # yaml-language-server: $schema=policy.json")]
     Schema,
+}
+
+/// Turn what other systems say into a policy file.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "All or nothing: what has no exact equivalent is refused with its place, and then nothing is printed.
+Exit code: 0 it is imported, 2 something was refused, 1 it cannot be read.
+
+Examples:
+  maais policy import tools.json > policies/tools.yaml       MCP's answer to tools/list
+  maais policy import authz.rego > policies/authz.yaml       OPA: `allow` and `deny` of Rego
+  maais policy import --plain-names authz.rego               no parameter's own name holds a dot
+  maais policy import --from agt saas.yaml --field action=target --field tokens=parameters.tokens"
+)]
+pub(crate) struct Import {
+    /// What is imported; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What it is; if not given, what it looks like.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) from: Option<Origin>,
+    /// Of a toolkit's policy: where a field stands in an action: `target`, `agent_id`, `parameters.<name>` or
+    /// `context.<name>`.
+    #[arg(long = "field", value_name = "FIELD=PLACE")]
+    pub(crate) fields: Vec<String>,
+    /// Of Rego: no parameter's own name holds a dot, so `a.b` is always `b` within `a`.
+    #[arg(long)]
+    pub(crate) plain_names: bool,
+}
+
+/// What is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Origin {
+    /// An answer to MCP's `tools/list`.
+    Mcp,
+    /// A module of OPA's language.
+    Rego,
+    /// A policy document of Microsoft's Agent Governance Toolkit.
+    Agt,
 }
 
 /// Decide requests by policies alone.

@@ -29,7 +29,7 @@ pub(crate) fn run(command: &Policy) -> Done {
             diff::run(before, after, requests.as_deref(), log.as_deref(), *json)
         }
         Policy::Bench { paths, requests, json } => eval::bench(paths, requests.as_deref(), *json),
-        Policy::Import { file } => import::run(file),
+        Policy::Import(args) => import::run(args),
         Policy::Schema => {
             print_json(&maais_runtime::core::policy::schema::schema())?;
             Ok(ExitCode::SUCCESS)

@@ -1,83 +1,127 @@
-//! `maais policy import`: typed `tools:` from what an MCP server says of its tools.
+//! `maais policy import`: policies of other engines, and tools of MCP servers, as policies of ours.
 //!
-//! Only what the schema states is used. `format: uri` is a URL; a string without a format is text, so nothing is
-//! guessed from a name: the views already look at names.
+//! All or nothing: whatever has no exact equivalent is refused with its place, and then nothing is printed.
 
-use std::collections::BTreeMap;
+mod agt;
+mod draft;
+mod mcp;
+mod regex;
+mod rego;
+
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use maais_runtime::core::json;
-use serde_json::Value;
+use maais_runtime::core::diagnostic::{Diagnostics, Source};
+use maais_runtime::core::policy;
 
-use crate::command::Done;
-use crate::term::say_raw;
+use crate::cli::{Import, Origin};
+use crate::command::{Done, verdict};
+use crate::term::{BAD, DIAGNOSTICS, paint, printable, say_raw};
 
-/// Prints `tools:`.
-pub(super) fn run(file: &Path) -> Done {
-    let cannot = |error: io::Error| format!("cannot read `{}`: {error}", file.display());
-    let bytes = if file == Path::new("-") {
+/// Refusals that are shown.
+const SHOWN_MAX: usize = 200;
+/// Characters of a file's name in a comment.
+const NAME_MAX: usize = 200;
+
+/// Prints a policy file.
+pub(super) fn run(args: &Import) -> Done {
+    let cannot = |error: io::Error| format!("cannot read `{}`: {error}", args.file.display());
+    let bytes = if args.file == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map_err(cannot)?;
         bytes
     } else {
-        fs::read(file).map_err(cannot)?
+        fs::read(&args.file).map_err(cannot)?
     };
-    let value = json::parse(&bytes).map_err(|error| format!("`{}`: {error}", file.display()))?;
-    let tools = ["/result/tools", "/tools", ""].into_iter().find_map(|at| value.pointer(at)?.as_array());
-    let Some(tools) = tools else {
-        return Err("this is no answer to `tools/list`: it has no list `tools`".into());
+    let name = args.file.display().to_string();
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            return Err(format!("`{name}` is not UTF-8: byte {at}").into());
+        }
     };
-    let mut typed = BTreeMap::new();
-    for (at, tool) in tools.iter().enumerate() {
-        let Some(name) = tool.get("name").and_then(Value::as_str) else {
-            return Err(format!("tool {at} has no `name`").into());
-        };
-        if typed.insert(name, parameters(name, tool)?).is_some() {
-            return Err(format!("the tool `{name}` is there twice").into());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let Some(origin) = args.from.or_else(|| detect(&args.file, text)) else {
+        return Err(
+            format!("cannot tell what `{name}` is: say `--from mcp`, `--from rego` or `--from agt`").into()
+        );
+    };
+    for (flag, given, of) in
+        [("--field", !args.fields.is_empty(), Origin::Agt), ("--plain-names", args.plain_names, Origin::Rego)]
+    {
+        if given && origin != of {
+            return Err(format!("`{flag}` says nothing about `{name}`").into());
         }
     }
-    say_raw!("tools:");
-    for (name, parameters) in typed {
-        let list: Vec<String> =
-            parameters.iter().map(|(name, kind)| format!("{}: {kind}", quoted(name))).collect();
-        say_raw!("  {}: {{{}}}", quoted(name), list.join(", "));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn parameters<'v>(tool: &str, value: &'v Value) -> Result<BTreeMap<&'v str, &'static str>, String> {
-    let Some(schema) = value.get("inputSchema") else { return Ok(BTreeMap::new()) };
-    let properties = match schema.get("properties") {
-        None => return Ok(BTreeMap::new()),
-        Some(Value::Object(properties)) => properties,
-        Some(_) => return Err(format!("`{tool}`: `properties` is no object")),
+    let source = Source::new(name, text);
+    let made = |what: &str| {
+        format!("Made by `maais policy import` from {} ({what}).", printable(&source.name, NAME_MAX))
     };
-    Ok(properties.iter().map(|(name, schema)| (name.as_str(), kind(schema))).collect())
+    let file = match origin {
+        Origin::Mcp => {
+            let made = made("an answer to MCP's tools/list");
+            return Ok(match mcp::import(text, &made) {
+                Ok(yaml) => {
+                    say_raw!("{yaml}");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    anstream::eprintln!(
+                        "{} nothing was imported: `{}`: {error}",
+                        paint(BAD, "refused"),
+                        source.name
+                    );
+                    verdict(false)
+                }
+            });
+        }
+        Origin::Rego => rego::import(&source, args.plain_names).map(|file| file.from(made("Rego"))),
+        Origin::Agt => agt::import(&source, &args.fields)
+            .map(|file| file.from(made("a policy of the Agent Governance Toolkit"))),
+    };
+    Ok(match file.and_then(|file| loads(&file.to_yaml())) {
+        Ok(yaml) => {
+            say_raw!("{yaml}");
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            say_refused(problems);
+            verdict(false)
+        }
+    })
 }
 
-/// What JSON Schema says exactly; everything else is `any`.
-fn kind(schema: &Value) -> &'static str {
-    let text = |key: &str| schema.get(key).and_then(Value::as_str);
-    match (text("type"), text("format")) {
-        (Some("string"), Some("uri" | "url" | "iri" | "hostname")) => "url",
-        (Some("string"), Some("email" | "idn-email")) => "email",
-        (Some("string"), Some("path" | "file-path")) => "path",
-        (Some("string"), _) => "text",
-        (Some("number" | "integer"), _) => "number",
-        (Some("boolean"), _) => "boolean",
-        (Some("array"), _) => "list",
-        (Some("object"), _) => "object",
-        _ => "any",
+/// Every refusal, as long as they can be read.
+fn say_refused(mut problems: Diagnostics) {
+    let count = problems.0.len();
+    problems.0.truncate(SHOWN_MAX);
+    anstream::eprintln!("{}\n", problems.render(DIAGNOSTICS));
+    let hidden = match count - problems.0.len() {
+        0 => String::new(),
+        more => format!(", {more} of them not shown"),
+    };
+    anstream::eprintln!("{} nothing was imported: {count} refused{hidden}", paint(BAD, "refused"));
+}
+
+/// What was written must be a policy file, whatever it was made from.
+fn loads(yaml: &str) -> Result<String, Diagnostics> {
+    policy::load(&[Source::new("imported", yaml)]).map(|_| yaml.to_owned())
+}
+
+/// What a file is, by its name, else by what is in it.
+fn detect(file: &Path, text: &str) -> Option<Origin> {
+    if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("rego")) {
+        return Some(Origin::Rego);
     }
-}
-
-/// JSON's quotes are YAML's double quotes.
-fn quoted(name: &str) -> String {
-    let plain = name.chars().next().is_some_and(|first| first.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-        && !["null", "true", "false", "Null", "NULL", "True", "TRUE", "False", "FALSE"].contains(&name);
-    if plain { name.to_owned() } else { Value::from(name).to_string() }
+    if mcp::is(text) {
+        return Some(Origin::Mcp);
+    }
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    if text.lines().find(code).is_some_and(|line| line.trim_start().starts_with("package ")) {
+        return Some(Origin::Rego);
+    }
+    agt::is(text).then_some(Origin::Agt)
 }
