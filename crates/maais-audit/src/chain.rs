@@ -38,17 +38,20 @@ const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
 pub(crate) enum Mode {
     /// After fdatasync.
     Durable,
+    /// After write, before fdatasync.
+    Buffered,
 }
 
 impl Mode {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Durable => "durable",
+            Self::Buffered => "buffered",
         }
     }
 
     pub(crate) fn of(name: &str) -> Option<Self> {
-        (name == "durable").then_some(Self::Durable)
+        [Self::Durable, Self::Buffered].into_iter().find(|mode| mode.name() == name)
     }
 }
 

@@ -135,10 +135,9 @@ pub struct Receipt {
     pub leaf: LeafHash,
     /// Its time.
     pub time: Timestamp,
-    /// How many records the log had when this was signed; more than `index`.
-    pub size: u64,
-    /// The root of the tree over them, as it was signed.
-    pub root: RootHash,
+    /// How many records the log had when the first checkpoint with this one was signed, and the root of the tree
+    /// over them. None if records are buffered: the answer came before.
+    pub signed: Option<(u64, RootHash)>,
 }
 
 /// Why a record is not in the log, or may not be. Whatever it is: the action must not happen.

@@ -27,7 +27,7 @@ const AHEAD: u64 = 8 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Growing {
     storage: Arc<dyn Storage>,
-    file: Box<dyn File>,
+    file: Arc<dyn File>,
     path: PathBuf,
     mode: u32,
     end: u64,
@@ -55,13 +55,32 @@ impl Growing {
         mode: u32,
         limit: u64,
     ) -> Result<Self, AppendError> {
-        let file = storage.open(&path, mode).map_err(failed("open", &path))?;
+        let mut growing = Self::unflushed(storage, path, end, mode)?;
+        growing.fill.limit = limit;
+        growing.flush()?;
+        let dir = growing.path.parent().unwrap_or(&growing.path);
+        growing.storage.sync_dir(dir).map_err(failed("flush", dir))?;
+        Ok(growing)
+    }
+
+    /// The same without newlines ahead, and without waiting for the disk: that is left to whoever has
+    /// [`Growing::new_file`].
+    pub(crate) fn unflushed(
+        storage: Arc<dyn Storage>,
+        path: PathBuf,
+        end: u64,
+        mode: u32,
+    ) -> Result<Self, AppendError> {
+        let file: Arc<dyn File> = storage.open(&path, mode).map_err(failed("open", &path))?.into();
         file.set_len(end).map_err(failed("cut", &path))?;
-        file.sync().map_err(failed("flush", &path))?;
-        let dir = path.parent().unwrap_or(&path);
-        storage.sync_dir(dir).map_err(failed("flush", dir))?;
-        let fill = Fill { upto: Arc::new(AtomicU64::new(end)), running: None, appends: 0, limit };
+        let fill = Fill { upto: Arc::new(AtomicU64::new(end)), running: None, appends: 0, limit: 0 };
         Ok(Self { storage, file, path, mode, end, fill })
+    }
+
+    /// The file once more, and its folder.
+    pub(crate) fn new_file(&self) -> Result<(Box<dyn File>, PathBuf), AppendError> {
+        let file = self.storage.open(&self.path, self.mode).map_err(failed("open", &self.path))?;
+        Ok((file, self.path.parent().unwrap_or(&self.path).to_owned()))
     }
 
     /// Where the next byte goes.
@@ -71,11 +90,26 @@ impl Growing {
 
     /// Returns when the bytes are on the disk.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
+        self.write(bytes)?;
+        self.flush()
+    }
+
+    /// Returns when the operating system has the bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
         self.make_room(bytes.len() as u64).map_err(failed("fill", &self.path))?;
         self.file.write_at(bytes, self.end).map_err(failed("write", &self.path))?;
-        self.file.sync().map_err(failed("flush", &self.path))?;
         self.end += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Returns when everything that was written is on the disk.
+    pub(crate) fn flush(&mut self) -> Result<(), AppendError> {
+        self.file.sync().map_err(failed("flush", &self.path))
+    }
+
+    /// The file and its name, to be flushed elsewhere.
+    pub(crate) fn handle(&self) -> (Arc<dyn File>, PathBuf) {
+        (self.file.clone(), self.path.clone())
     }
 
     /// Takes the newlines behind the last record away again. Nothing depends on it.

@@ -2,9 +2,10 @@
 //!
 //! It is written after the records are durable and before their callers get an answer, so it is never
 //! ahead of the log; whoever shortens the log without reaching the head is found out. Whoever can rewrite
-//! both is not: that takes a witness. It is not flushed: after a power cut it may be older than the log.
+//! both is not: that takes a witness. After a power cut it may be older than the log.
 //!
-//! The file holds two heads, written in turn: if one is torn, the other is one batch older.
+//! The file holds four heads. Two are written in turn with each batch and not flushed: a power cut may tear both. The
+//! other two are written in turn now and then, each flushed before the other is touched.
 
 use std::fs;
 use std::io;
@@ -13,12 +14,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::leaf::LeafHash;
-use crate::note::{Checkpoint, Skey};
+use crate::note::Checkpoint;
 use crate::storage::{File, Storage, replace};
 use crate::tree::Tree;
 
-/// One of the two: the file never changes its length, so that writing it touches one block and no metadata.
+/// One of the four: the file never changes its length, so that writing it touches one block and no metadata.
 const HEAD_BYTES: usize = 1024;
+
+/// How many are written in turn, and as many again are kept.
+const TURNS: usize = 2;
 
 /// What the head says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,14 +54,20 @@ impl Head {
             bytes => bytes?,
         };
         let heads = bytes.chunks(HEAD_BYTES).filter_map(|bytes| serde_json::from_slice(bytes).ok());
-        match heads.max_by_key(|head: &Self| head.size) {
+        match heads.filter(Self::is_of_one_piece).max_by_key(|head| head.size) {
             Some(head) => Ok(Some(head)),
             None => Err(io::Error::new(io::ErrorKind::InvalidData, "nothing in it is a head")),
         }
     }
 
-    /// Moves it to the end of this tree, and signs for it.
-    pub(crate) fn advance(&mut self, bytes: u64, leaf: LeafHash, tree: &Tree, key: &Skey) {
+    /// Whether its beginning and its end were written together: its size stands in both.
+    fn is_of_one_piece(&self) -> bool {
+        let signed = self.checkpoint.as_deref().and_then(|text| text.lines().nth(1)?.parse().ok());
+        signed.unwrap_or(0) == self.size
+    }
+
+    /// Moves it to the end of this tree; gives the text of the checkpoint that is to be signed.
+    pub(crate) fn advance(&mut self, bytes: u64, leaf: LeafHash, tree: &Tree) -> String {
         let checkpoint = Checkpoint {
             origin: self.origin.clone(),
             size: tree.size(),
@@ -65,9 +75,10 @@ impl Head {
             extensions: Vec::new(),
         };
         self.bytes = bytes;
-        self.checkpoint = Some(key.sign(&checkpoint.text()));
+        self.checkpoint = None;
         self.leaf = leaf;
         self.size = tree.size();
+        checkpoint.text()
     }
 
     fn to_bytes(&self) -> io::Result<Vec<u8>> {
@@ -89,6 +100,7 @@ pub(crate) struct HeadFile {
     /// What the file holds: the older head's place is the next to be written.
     written: Vec<u8>,
     next: usize,
+    next_kept: usize,
 }
 
 impl HeadFile {
@@ -97,23 +109,41 @@ impl HeadFile {
         if let Some(dir) = path.parent() {
             storage.create_dir(dir, 0o750)?;
         }
-        let written = head.to_bytes()?.repeat(2);
+        let written = head.to_bytes()?.repeat(2 * TURNS);
         replace(storage, path, &written, 0o640)?;
-        Ok(Self { file: storage.open(path, 0o640)?, path: path.to_owned(), written, next: 0 })
+        Ok(Self {
+            file: storage.open(path, 0o640)?,
+            path: path.to_owned(),
+            written,
+            next: 0,
+            next_kept: TURNS,
+        })
     }
 
-    /// Moves the head forward, if it is still where we left it: a second writer or a restored backup
-    /// shows here.
-    pub(crate) fn advance(&mut self, head: &Head) -> io::Result<()> {
-        if fs::read(&self.path)? != self.written {
+    /// Moves the head forward, if it is still where we left it, as `found` was read from its path a moment ago: a
+    /// second writer or a restored backup shows here.
+    pub(crate) fn advance(&mut self, head: &Head, found: &[u8]) -> io::Result<()> {
+        if found != self.written {
             return Err(io::Error::other("somebody else has changed the head"));
         }
-        let bytes = head.to_bytes()?;
-        self.file.write_at(&bytes, self.next as u64)?;
-        for (place, byte) in self.written.iter_mut().skip(self.next).zip(bytes) {
+        self.put(head, self.next)?;
+        self.next = (self.next + 1) % TURNS;
+        Ok(())
+    }
+
+    /// Makes sure that a power cut leaves this head or a later one.
+    pub(crate) fn keep(&mut self, head: &Head) -> io::Result<()> {
+        self.put(head, self.next_kept)?;
+        self.next_kept = TURNS + (self.next_kept + 1) % TURNS;
+        self.file.sync()
+    }
+
+    fn put(&mut self, head: &Head, turn: usize) -> io::Result<()> {
+        let (bytes, at) = (head.to_bytes()?, turn * HEAD_BYTES);
+        self.file.write_at(&bytes, at as u64)?;
+        for (place, byte) in self.written.iter_mut().skip(at).zip(bytes) {
             *place = byte;
         }
-        self.next = HEAD_BYTES - self.next;
         Ok(())
     }
 

@@ -14,6 +14,7 @@ pub mod canonical;
 mod chain;
 mod entry;
 mod extract;
+mod flush;
 mod growing;
 mod head;
 mod keys;
@@ -24,6 +25,7 @@ mod log;
 mod note;
 mod proof;
 mod publish;
+mod queue;
 mod read;
 mod remembered;
 mod scan;
@@ -45,6 +47,7 @@ pub use note::{Checkpoint, NoteError, Vkey};
 pub use proof::{
     Proof, ProofError, ProveError, check_continuity, check_inclusion, export_tiles, prove, prove_continuity,
 };
+pub use queue::Durability;
 pub use read::{ReadError, Record, Records, read, tail};
 pub use scan::Fault;
 pub use seal::{SealedValue, UnsealError, Unsealed, unseal};

@@ -32,10 +32,11 @@ impl Publisher {
         Self { storage, layout, history: None, published: now, kept: now }
     }
 
-    /// Publishes and keeps the checkpoint if it is time to.
-    pub(crate) fn offer(&mut self, checkpoint: &str) -> io::Result<()> {
+    /// Publishes and keeps the checkpoint if it is time to; whether it was published.
+    pub(crate) fn offer(&mut self, checkpoint: &str) -> io::Result<bool> {
         let now = Instant::now();
-        if now - self.published >= PUBLISH_EVERY {
+        let is_due = now - self.published >= PUBLISH_EVERY;
+        if is_due {
             self.publish(checkpoint)?;
             self.published = now;
         }
@@ -43,7 +44,7 @@ impl Publisher {
             self.keep(checkpoint)?;
             self.kept = now;
         }
-        Ok(())
+        Ok(is_due)
     }
 
     pub(crate) fn publish(&self, checkpoint: &str) -> io::Result<()> {

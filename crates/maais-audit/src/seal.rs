@@ -12,6 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -26,7 +27,7 @@ use crate::canonical;
 use crate::entry::sealed_marker;
 use crate::layout::Layout;
 use crate::leaf::to_hex;
-use crate::storage::{self, Storage};
+use crate::storage::{self, File, Storage};
 
 /// Keys held in memory. Beyond it they are read again.
 const KEYS_CACHED_MAX: usize = 4_096;
@@ -170,24 +171,78 @@ fn decrypt(key: &[u8], stored: &Stored) -> Option<Value> {
 /// The keys of a log that is being written.
 #[derive(Debug)]
 pub(crate) struct Vault {
-    storage: Arc<dyn Storage>,
     layout: Layout,
-    keys: Mutex<HashMap<String, [u8; 32]>>,
+    keys: Mutex<HashMap<String, SubjectKey>>,
+}
+
+/// A subject's key, and whether its file is on the disk.
+#[derive(Debug, Clone)]
+struct SubjectKey {
+    key: [u8; 32],
+    is_kept: Arc<AtomicBool>,
+}
+
+/// Sealed values, encrypted.
+#[derive(Debug, Default)]
+pub(crate) struct Locked {
+    /// The sidecar's lines.
+    pub(crate) lines: Vec<u8>,
+    /// A key whose file is to be on the disk before them.
+    pub(crate) key: Option<NewKey>,
+}
+
+/// A key that is not on the disk yet. Its first uses all carry it: whichever is written first keeps it.
+#[derive(Debug)]
+pub(crate) struct NewKey {
+    path: PathBuf,
+    key: SubjectKey,
+}
+
+impl NewKey {
+    /// Returns when it is on the disk.
+    pub(crate) fn keep(&self, storage: &dyn Storage) -> io::Result<()> {
+        if !self.key.is_kept.load(Ordering::Acquire) {
+            storage.create_dir(self.dir(), 0o700)?;
+            storage::replace(storage, &self.path, &self.key.key, 0o600)?;
+            self.key.is_kept.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Gives it to the operating system; what is to be flushed, the file before its folder.
+    pub(crate) fn write(&self, storage: &dyn Storage) -> io::Result<Option<(Box<dyn File>, PathBuf)>> {
+        if self.key.is_kept.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        storage.create_dir(self.dir(), 0o700)?;
+        let temporary = self.path.with_extension("new");
+        let file = storage.open(&temporary, 0o600)?;
+        file.set_len(0)?;
+        file.write_at(&self.key.key, 0)?;
+        storage.rename(&temporary, &self.path)?;
+        self.key.is_kept.store(true, Ordering::Release);
+        Ok(Some((file, self.dir().to_owned())))
+    }
+
+    fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
 }
 
 impl Vault {
-    pub(crate) fn new(storage: Arc<dyn Storage>, layout: Layout) -> Self {
-        Self { storage, layout, keys: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self { layout, keys: Mutex::new(HashMap::new()) }
     }
 
-    /// The sidecar lines for these values.
-    pub(crate) fn lock_away(&self, subject: &str, values: &[SealedValue]) -> io::Result<Vec<u8>> {
-        let mut lines = Vec::new();
+    /// These values as they go into the sidecar. Writes nothing: a disk that hangs is waited for elsewhere.
+    pub(crate) fn lock_away(&self, subject: &str, values: &[SealedValue]) -> io::Result<Locked> {
         if values.is_empty() {
-            return Ok(lines);
+            return Ok(Locked::default());
         }
+        let mut lines = Vec::new();
         let subject = to_hex(&Sha256::digest(subject));
-        let cipher = Aes256Gcm::new(&self.key(&subject)?.into());
+        let key = self.key(&subject)?;
+        let cipher = Aes256Gcm::new(&key.key.into());
         for value in values {
             let nonce: [u8; 12] = random()?;
             let plain = [value.salt.as_slice(), &value.canonical].concat();
@@ -202,33 +257,31 @@ impl Vault {
             serde_json::to_writer(&mut lines, &stored)?;
             lines.push(b'\n');
         }
-        Ok(lines)
+        let is_kept = key.is_kept.load(Ordering::Acquire);
+        let path = self.layout.keys_dir().join(&subject);
+        Ok(Locked { lines, key: (!is_kept).then_some(NewKey { path, key }) })
     }
 
-    /// The subject's key, made if there is none. The file is durable before the key is used.
-    fn key(&self, subject: &str) -> io::Result<[u8; 32]> {
+    /// The subject's key, made if there is none.
+    fn key(&self, subject: &str) -> io::Result<SubjectKey> {
         let mut keys = self.keys.lock();
         if let Some(key) = keys.get(subject) {
-            return Ok(*key);
+            return Ok(key.clone());
         }
         let path = self.layout.keys_dir().join(subject);
-        let key = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_key(&path)?,
-            bytes => bytes?.try_into().map_err(|_| {
-                io::Error::other(format!("`{}` is no key; restore it from a backup", path.display()))
-            })?,
+        let (key, is_kept) = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (random()?, false),
+            bytes => {
+                let no_key =
+                    |_| io::Error::other(format!("`{}` is no key; restore it from a backup", path.display()));
+                (bytes?.try_into().map_err(no_key)?, true)
+            }
         };
         if keys.len() >= KEYS_CACHED_MAX {
-            keys.clear();
+            keys.retain(|_, key| !key.is_kept.load(Ordering::Acquire));
         }
-        keys.insert(subject.to_owned(), key);
-        Ok(key)
-    }
-
-    fn make_key(&self, path: &Path) -> io::Result<[u8; 32]> {
-        self.storage.create_dir(&self.layout.keys_dir(), 0o700)?;
-        let key = random()?;
-        storage::replace(&*self.storage, path, &key, 0o600)?;
+        let key = SubjectKey { key, is_kept: Arc::new(AtomicBool::new(is_kept)) };
+        keys.insert(subject.to_owned(), key.clone());
         Ok(key)
     }
 }
@@ -244,9 +297,10 @@ mod tests {
         let layout = Layout::new(home, None, 0);
         let sealed = seal(value).unwrap();
         fs::create_dir_all(layout.segments_dir()).unwrap();
-        let vault = Vault::new(Arc::new(Disk), layout.clone());
+        let vault = Vault::new(layout.clone());
         let lines = vault.lock_away(subject, std::slice::from_ref(&sealed)).unwrap();
-        fs::write(layout.sidecar(0), lines).unwrap();
+        lines.key.unwrap().keep(&Disk).unwrap();
+        fs::write(layout.sidecar(0), lines.lines).unwrap();
         sealed
     }
 

@@ -27,7 +27,7 @@ pub trait Storage: Debug + Send + Sync {
 }
 
 /// An open file that is written to.
-pub trait File: Debug + Send {
+pub trait File: Debug + Send + Sync {
     /// Writes all bytes at this place.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts or lengthens the file.

@@ -3,17 +3,22 @@
 //!
 //! Takes no decision: after any error it must not be used again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::chain::{Chain, LINE_BYTES_MAX};
 use crate::entry::AppendError;
+use crate::flush::{Aside, Done, prepare};
 use crate::growing::{Growing, failed};
 use crate::head::{Head, HeadFile};
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::note::Skey;
 use crate::publish::Publisher;
-use crate::storage::Storage;
+use crate::queue::BatchOutcome;
+use crate::seal::{Locked, NewKey};
+use crate::storage::{File, Storage};
 use crate::tree::Tree;
 
 /// Bytes that wait for one flush. Beyond it callers wait to be let in.
@@ -25,21 +30,44 @@ pub(crate) const TORN_BYTES_MAX: u64 = (BATCH_BYTES_MAX + LINE_BYTES_MAX + 1) as
 /// Records that reach the disk together.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// The lines, each with its newline.
-    pub(crate) lines: Vec<u8>,
-    /// The sidecar's lines.
-    pub(crate) sealed: Vec<u8>,
+    /// How many, and their bytes.
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    /// The lines, each with its newline, that are not in the file yet.
+    lines: Vec<u8>,
+    /// The sidecar's lines, and the keys that they need.
+    sealed: Vec<u8>,
+    keys: Vec<NewKey>,
+    /// When the first was let in.
+    pub(crate) since: Option<Instant>,
     /// The last one's leaf hash.
     pub(crate) leaf: LeafHash,
     /// The tree with these records.
     pub(crate) tree: Tree,
     /// The key that one of them puts in force.
-    pub(crate) key: Option<Skey>,
+    pub(crate) key: Option<Arc<Skey>>,
+    /// Where their callers learn what became of them.
+    pub(crate) outcome: Arc<BatchOutcome>,
 }
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self { lines: Vec::new(), sealed: Vec::new(), leaf: LeafHash::ZERO, tree: Tree::default(), key: None }
+        Self {
+            records: 0,
+            bytes: 0,
+            lines: Vec::new(),
+            sealed: Vec::new(),
+            keys: Vec::new(),
+            since: None,
+            leaf: LeafHash::ZERO,
+            tree: Tree::default(),
+            key: None,
+            outcome: Arc::default(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records == 0
     }
 
     /// Whether so much more must wait for the next batch. Whatever its size, one record fits.
@@ -47,12 +75,22 @@ impl Batch {
         !self.lines.is_empty() && self.lines.len() + self.sealed.len() + more > BATCH_BYTES_MAX
     }
 
-    pub(crate) fn push(&mut self, line: &[&[u8]], sealed: &[u8]) {
-        for part in line {
-            self.lines.extend_from_slice(part);
+    /// Takes a line with its newline, and what is sealed in it.
+    pub(crate) fn push(&mut self, line: &[u8], sealed: Locked) {
+        self.lines.extend_from_slice(line);
+        self.sealed.extend_from_slice(&sealed.lines);
+        self.keys.extend(sealed.key);
+    }
+
+    /// Counts a record; whether it is the first.
+    pub(crate) fn count(&mut self, leaf: LeafHash, bytes: u64) -> bool {
+        self.leaf = leaf;
+        self.records += 1;
+        self.bytes += bytes;
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
         }
-        self.lines.push(b'\n');
-        self.sealed.extend_from_slice(sealed);
+        self.records == 1
     }
 }
 
@@ -66,9 +104,11 @@ pub(crate) struct Writer {
     /// The first index of the open segment.
     first: u64,
     segment: Growing,
-    segment_bytes: u64,
+    segments: Segments,
     sidecar: Option<Growing>,
-    key: Skey,
+    new_files: Vec<NewFile>,
+    key: Arc<Skey>,
+    aside: Aside,
     head: HeadFile,
     publisher: Publisher,
     /// As far as the files are known to be in order; `None` after a failure.
@@ -91,16 +131,18 @@ impl Writer {
         storage: Arc<dyn Storage>,
         layout: Layout,
         end: &End<'_>,
-        key: Skey,
-        segment_bytes: u64,
+        key: Arc<Skey>,
+        segments: Segments,
     ) -> Result<Self, AppendError> {
         let (first, at) = end.segment;
-        let segment = Growing::open(storage.clone(), layout.segment(first), at, 0o640, segment_bytes)?;
+        let segment = Growing::open(storage.clone(), layout.segment(first), at, 0o640, segments.filled())?;
         let mut head = Head::empty(end.chain.origin());
         if end.chain.size() > 0 {
-            head.advance(end.bytes, end.chain.leaf(), end.chain.tree(), &key);
+            let text = head.advance(end.bytes, end.chain.leaf(), end.chain.tree());
+            head.checkpoint = Some(key.sign(&text));
         }
         let file = HeadFile::open(&*storage, &layout.head, &head).map_err(failed("write", &layout.head))?;
+        let aside = Aside::start(layout.head.clone()).map_err(failed("start a thread for", &layout.dir))?;
         Ok(Self {
             publisher: Publisher::new(storage.clone(), layout.clone()),
             storage,
@@ -108,47 +150,100 @@ impl Writer {
             process: std::process::id(),
             first,
             segment,
-            segment_bytes,
+            segments,
             sidecar: None,
+            new_files: Vec::new(),
             key,
+            aside,
             head: file,
             last: Some(head),
         })
     }
 
-    /// The key in force.
-    pub(crate) fn key(&self) -> &Skey {
-        &self.key
-    }
-
     /// Returns when the batch is on the disk, and the head says so.
     pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), AppendError> {
-        let Some(mut head) = self.last.take() else {
-            return Err(AppendError::Poisoned { why: "an earlier write failed".into() });
-        };
-        if self.segment.end() >= self.segment_bytes {
+        let Some(mut head) = self.last.take() else { return Err(not_again()) };
+        if self.is_full() {
             self.rotate(head.size)?;
+        }
+        for key in &batch.keys {
+            key.keep(&*self.storage).map_err(failed("make a key in", &self.layout.keys_dir()))?;
         }
         if !batch.sealed.is_empty() {
             self.sidecar()?.append(&batch.sealed)?;
+            flush_new(&*self.storage, &std::mem::take(&mut self.new_files))?;
         }
-        self.segment.append(&batch.lines)?;
         if let Some(key) = batch.key {
             self.key = key;
         }
-        head.advance(head.bytes + batch.lines.len() as u64, batch.leaf, &batch.tree, &self.key);
-        self.head.advance(&head).map_err(failed("move the head", self.head.path()))?;
-        let checkpoint = head.checkpoint.as_deref().unwrap_or_default();
-        self.publisher.offer(checkpoint).map_err(failed("publish a checkpoint in", &self.layout.dir))?;
+        let text = head.advance(head.bytes + batch.bytes, batch.leaf, &batch.tree);
+        self.aside.ask(self.key.clone(), text).map_err(failed("sign for", &self.layout.dir))?;
+        self.segment.append(&batch.lines)?;
+        let done = self.aside.answer().map_err(failed("sign for", &self.layout.dir))?;
+        self.move_head(head, done)
+    }
+
+    /// Gives a record to the operating system, and waits for no flush.
+    pub(crate) fn write(&mut self, line: &[u8], sealed: &Locked) -> Result<(), AppendError> {
+        if self.last.is_none() {
+            return Err(not_again());
+        }
+        if let Some(key) = &sealed.key {
+            let written =
+                key.write(&*self.storage).map_err(failed("make a key in", &self.layout.keys_dir()))?;
+            self.new_files.extend(written);
+        }
+        if !sealed.lines.is_empty() {
+            self.sidecar()?.write(&sealed.lines)?;
+        }
+        self.segment.write(line)
+    }
+
+    /// What has to be flushed for a batch that was written.
+    pub(crate) fn begin(&mut self, batch: Batch) -> Result<Pending, AppendError> {
+        let Some(head) = &self.last else { return Err(not_again()) };
+        let mut head = head.clone();
+        if let Some(key) = batch.key {
+            self.key = key;
+        }
+        let text = head.advance(head.bytes + batch.bytes, batch.leaf, &batch.tree);
+        let files = self.sidecar.iter().chain([&self.segment]).map(Growing::handle).collect();
+        let new_files = std::mem::take(&mut self.new_files);
+        Ok(Pending {
+            storage: self.storage.clone(),
+            new_files,
+            files,
+            head,
+            text,
+            key: self.key.clone(),
+            path: self.layout.head.clone(),
+        })
+    }
+
+    /// The head follows what was flushed.
+    pub(crate) fn move_head(&mut self, mut head: Head, done: Done) -> Result<(), AppendError> {
+        self.last = None;
+        let checkpoint = head.checkpoint.insert(done.checkpoint).clone();
+        let moved = done.head.and_then(|found| self.head.advance(&head, &found));
+        moved.map_err(failed("move the head", self.head.path()))?;
+        let offered = self.publisher.offer(&checkpoint);
+        if offered.map_err(failed("publish a checkpoint in", &self.layout.dir))? {
+            self.head.keep(&head).map_err(failed("keep the head", self.head.path()))?;
+        }
         self.last = Some(head);
         Ok(())
     }
 
-    /// Closes the segment and begins the next one.
-    fn rotate(&mut self, first: u64) -> Result<(), AppendError> {
+    /// Whether the next record should begin another segment.
+    pub(crate) fn is_full(&self) -> bool {
+        self.segment.end() >= self.segments.bytes
+    }
+
+    /// Closes the segment, all of which is flushed, and begins the next one with this record.
+    pub(crate) fn rotate(&mut self, first: u64) -> Result<(), AppendError> {
         self.segment.trim()?;
         let path = self.layout.segment(first);
-        self.segment = Growing::open(self.storage.clone(), path, 0, 0o640, self.segment_bytes)?;
+        self.segment = Growing::open(self.storage.clone(), path, 0, 0o640, self.segments.filled())?;
         self.sidecar = None;
         self.first = first;
         Ok(())
@@ -161,10 +256,11 @@ impl Writer {
             None => {
                 let path = self.layout.sidecar(self.first);
                 let end = std::fs::metadata(&path).map_or(0, |data| data.len());
-                let mut sidecar = Growing::open(self.storage.clone(), path, end, 0o600, 0)?;
+                let mut sidecar = Growing::unflushed(self.storage.clone(), path, end, 0o600)?;
                 if end > 0 {
-                    sidecar.append(b"\n")?;
+                    sidecar.write(b"\n")?;
                 }
+                self.new_files.push(sidecar.new_file()?);
                 sidecar
             }
         };
@@ -178,6 +274,58 @@ impl Writer {
         let Some(checkpoint) = head.checkpoint else { return Ok(()) };
         let kept = self.publisher.publish(&checkpoint).and_then(|()| self.publisher.keep(&checkpoint));
         kept.map_err(failed("publish a checkpoint in", &self.layout.dir))
+    }
+}
+
+/// A file that was made and is to be flushed, and then its folder.
+type NewFile = (Box<dyn File>, PathBuf);
+
+fn flush_new(storage: &dyn Storage, files: &[NewFile]) -> Result<(), AppendError> {
+    for (file, dir) in files {
+        file.sync().and_then(|()| storage.sync_dir(dir)).map_err(failed("flush", dir))?;
+    }
+    Ok(())
+}
+
+fn not_again() -> AppendError {
+    AppendError::Poisoned { why: "an earlier write failed".into() }
+}
+
+/// How files of records are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segments {
+    /// How large one grows.
+    pub(crate) bytes: u64,
+    /// Newlines are written ahead.
+    pub(crate) fill: bool,
+}
+
+impl Segments {
+    fn filled(self) -> u64 {
+        if self.fill { self.bytes } else { 0 }
+    }
+}
+
+/// Records that the operating system has, and how the head will be when they are on the disk.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    storage: Arc<dyn Storage>,
+    new_files: Vec<NewFile>,
+    files: Vec<(Arc<dyn File>, PathBuf)>,
+    head: Head,
+    text: String,
+    key: Arc<Skey>,
+    path: PathBuf,
+}
+
+impl Pending {
+    /// Returns when they are on the disk, with the head as it will be.
+    pub(crate) fn flush(self) -> Result<(Head, Done), AppendError> {
+        flush_new(&*self.storage, &self.new_files)?;
+        for (file, path) in &self.files {
+            file.sync().map_err(failed("flush", path))?;
+        }
+        Ok((self.head, prepare(&self.key, &self.text, &self.path)))
     }
 }
 

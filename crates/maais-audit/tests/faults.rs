@@ -11,12 +11,12 @@
 
 mod fixture;
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use fixture::{EIO, ENOSPC, Failing, Fault, append_sealed, home, verified};
 use maais_audit::storage::{Disk, File, Storage};
-use maais_audit::{AppendError, Log, Options, read, seal};
+use maais_audit::{AppendError, Durability, Log, Options, read, seal};
 use serde_json::json;
 
 const RECORDS: u64 = 12;
@@ -91,19 +91,26 @@ fn whichever_call_fails_nothing_acknowledged_is_lost_and_the_log_goes_on() {
     }
 }
 
-/// A disk whose flushes take a while.
-#[derive(Debug)]
-struct Slow(Duration);
+/// A disk whose flushes hang until it is let go on.
+#[derive(Debug, Clone, Default)]
+struct Hanging(Arc<(Mutex<bool>, Condvar)>);
 
 #[derive(Debug)]
-struct SlowFile(Duration, Box<dyn File>);
+struct HangingFile(Hanging, Box<dyn File>);
 
-impl Storage for Slow {
+impl Hanging {
+    fn hang(&self, hangs: bool) {
+        *self.0.0.lock().unwrap() = hangs;
+        self.0.1.notify_all();
+    }
+}
+
+impl Storage for Hanging {
     fn create_dir(&self, path: &std::path::Path, mode: u32) -> std::io::Result<()> {
         Disk.create_dir(path, mode)
     }
     fn open(&self, path: &std::path::Path, mode: u32) -> std::io::Result<Box<dyn File>> {
-        Ok(Box::new(SlowFile(self.0, Disk.open(path, mode)?)))
+        Ok(Box::new(HangingFile(self.clone(), Disk.open(path, mode)?)))
     }
     fn rename(&self, from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
         Disk.rename(from, to)
@@ -113,7 +120,7 @@ impl Storage for Slow {
     }
 }
 
-impl File for SlowFile {
+impl File for HangingFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
         self.1.write_at(bytes, offset)
     }
@@ -121,33 +128,87 @@ impl File for SlowFile {
         self.1.set_len(bytes)
     }
     fn sync(&self) -> std::io::Result<()> {
-        std::thread::sleep(self.0);
+        let (hangs, changed) = &*self.0.0;
+        drop(changed.wait_while(hangs.lock().unwrap(), |hangs| *hangs).unwrap());
         self.1.sync()
     }
 }
 
+/// That these calls return at all while the disk hangs is what is tested.
 #[test]
-fn callers_behind_a_slow_disk_get_a_timeout_and_the_log_stays_whole() {
+fn a_disk_that_hangs_hangs_no_caller_and_the_log_goes_on_when_it_is_back() {
     let home = home();
+    let disk = Hanging::default();
     let options = Options { deadline: Duration::from_millis(50), ..Options::default() };
-    let log = Log::open_on(Arc::new(Slow(Duration::from_millis(400))), home.path(), options).unwrap();
+    let log = Log::open_on(Arc::new(disk.clone()), home.path(), options).unwrap();
+    fixture::append(&log, 0).unwrap();
+    disk.hang(true);
     let results: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
+        let threads: Vec<_> = (1..5)
             .map(|n| {
                 scope.spawn({
                     let log = &log;
-                    move || fixture::append(log, n)
+                    move || [fixture::append(log, n), fixture::append(log, 10 * n)]
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(results.iter().any(Result::is_ok) && results.iter().any(Result::is_err), "{results:?}");
-    assert!(results.iter().all(|r| matches!(r, Ok(_) | Err(AppendError::Timeout { .. }))), "{results:?}");
-    fixture::append(&log, 9).unwrap();
+    assert!(results.iter().all(|r| matches!(r, Err(AppendError::Timeout { .. }))), "{results:?}");
+    assert_eq!(log.size(), 2, "the key, and the first");
+    disk.hang(false);
+    while fixture::append(&log, 9).is_err() {}
     drop(log);
     assert!(verified(home.path()).is_ok());
-    assert_eq!(read(home.path()).unwrap().count(), 6, "late records are there, and only unacknowledged");
+    let late = read(home.path()).unwrap().count();
+    assert!(late >= 2 + 8 + 1, "what was given up on is there, too, and was acknowledged to nobody: {late}");
+}
+
+#[test]
+fn a_buffered_record_says_so_and_survives_the_process() {
+    let home = home();
+    let disk = Hanging::default();
+    let durability = Durability::Buffered { within: Duration::from_millis(20) };
+    let options = Options { durability, deadline: Duration::from_millis(50), ..Options::default() };
+    let log = Log::open_on(Arc::new(disk.clone()), home.path(), options).unwrap();
+    disk.hang(true);
+    let sealed = seal::seal(&json!("secret")).unwrap();
+    let marker = sealed.digest().to_owned();
+    let receipt = append_sealed(&log, 1, &[sealed]).unwrap();
+    assert_eq!((receipt.index, receipt.signed), (1, None), "nothing was flushed, so nothing is signed");
+    // What another process sees now is what there is when this one is killed.
+    let line = read(home.path()).unwrap().nth(1).unwrap().unwrap().line;
+    assert!(line.contains(r#""_mode":"buffered""#) && line.contains(&marker), "{line}");
+    assert!(seal::unseal(home.path(), &marker).is_ok(), "what is sealed in it, too");
+    // The disk does not keep its bound: no more is taken on trust.
+    let mut taken = 1;
+    while fixture::append(&log, 2).is_ok() {
+        taken += 1;
+    }
+    assert!(matches!(fixture::append(&log, 2), Err(AppendError::Timeout { .. })));
+    disk.hang(false);
+    while fixture::append(&log, 3).is_err() {}
+    assert!(log.rotate_key(jiff::Timestamp::now()).unwrap().signed.is_some(), "a key is never on trust");
+    drop(log);
+    let report = verified(home.path());
+    assert!(report.is_ok(), "{report:#?}");
+    assert_eq!(report.logs[0].size, 1 + taken + 1 + 1);
+}
+
+#[test]
+fn a_buffered_log_is_flushed_when_it_is_closed_and_its_files_are_changed() {
+    let home = home();
+    let durability = Durability::Buffered { within: Duration::from_secs(3600) };
+    let options = Options { durability, ..small_segments() };
+    let log = Log::open(home.path(), options).unwrap();
+    for n in 0..RECORDS {
+        fixture::append(&log, n).unwrap();
+    }
+    drop(log);
+    let report = verified(home.path());
+    assert!(report.is_ok(), "{report:#?}");
+    assert_eq!(report.logs[0].size, RECORDS + 1);
+    assert!(report.logs[0].completeness.holds());
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn a_head_that_somebody_else_moved_closes_the_log() {
     let mut head_now = fs::read_to_string(head(home.path())).unwrap();
     head_now = head_now.replace("\"size\":2", "\"size\":3");
     fs::write(head(home.path()), head_now).unwrap();
-    assert!(matches!(append(&log, 1), Err(AppendError::Io { .. })));
+    assert!(matches!(append(&log, 1), Err(AppendError::Poisoned { .. })));
     assert!(matches!(append(&log, 2), Err(AppendError::Poisoned { .. })));
 }
 
