@@ -6,6 +6,7 @@
 //! It does not know which fields a document may have; [`crate::policy`] and [`crate::settings`] do.
 
 mod fields;
+pub mod format;
 mod repair;
 
 use std::ops::Range;

@@ -114,6 +114,30 @@ Examples:
     },
     /// Turn policies of other engines, or the tools of an MCP server, into a policy file.
     Import(Import),
+    /// Bring policy files into one form; neither their meaning nor a comment changes.
+    #[command(
+        after_help = "Exit code: 0; with --check 2 if a file is not in its form; 1 if one cannot be read.
+
+Examples:
+  maais policy fmt                       all files in policies/
+  maais policy fmt --check policies/     change nothing, name what would change
+  maais policy fmt --diff rules.yaml     show what would change
+  maais policy fmt - < rules.yaml        from standard input to standard output"
+    )]
+    Fmt {
+        /// Files or folders; `-` is standard input.
+        #[arg(default_value = "policies", value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Change nothing; fail if a file is not in its form.
+        #[arg(long)]
+        check: bool,
+        /// Change nothing; show what would change.
+        #[arg(long)]
+        diff: bool,
+        /// Print JSON.
+        #[arg(long, conflicts_with = "diff")]
+        json: bool,
+    },
     /// Print the JSON Schema of policy files, for editors.
     #[command(after_help = "In a policy file:
   # yaml-language-server: $schema=policy.json")]

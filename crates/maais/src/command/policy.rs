@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod eval;
+mod fmt;
 mod import;
 mod list;
 mod requests;
@@ -30,6 +31,9 @@ pub(crate) fn run(command: &Policy) -> Done {
         }
         Policy::Bench { paths, requests, json } => eval::bench(paths, requests.as_deref(), *json),
         Policy::Import(args) => import::run(args),
+        Policy::Fmt { paths, check, diff, json } => {
+            fmt::run(paths, &fmt::How { check: *check, diff: *diff, json: *json })
+        }
         Policy::Schema => {
             print_json(&maais_runtime::core::policy::schema::schema())?;
             Ok(ExitCode::SUCCESS)
