@@ -12,6 +12,7 @@
 
 pub mod canonical;
 mod chain;
+mod cosign;
 mod entry;
 mod extract;
 mod growing;
@@ -24,6 +25,7 @@ mod log;
 mod note;
 mod proof;
 mod publish;
+mod quorum;
 mod read;
 mod remembered;
 mod scan;
@@ -36,6 +38,7 @@ mod verify;
 mod writer;
 
 pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
+pub use cosign::{Cosigner, CosignerVkey};
 pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
 pub use extract::{ExtractError, ExtractReport, extract, verify_extract};
 pub use layout::SLOTS_MAX;
@@ -45,6 +48,7 @@ pub use note::{Checkpoint, NoteError, Vkey};
 pub use proof::{
     Proof, ProofError, ProveError, check_continuity, check_inclusion, export_tiles, prove, prove_continuity,
 };
+pub use quorum::{PolicyError, PolicyLog, PolicyWitness, WitnessPolicy};
 pub use read::{ReadError, Record, Records, read, tail};
 pub use scan::Fault;
 pub use seal::{SealedValue, UnsealError, Unsealed, unseal};
