@@ -13,6 +13,7 @@
 pub mod canonical;
 mod chain;
 mod cosign;
+mod cosigned;
 mod entry;
 mod extract;
 mod growing;
@@ -33,12 +34,17 @@ pub mod seal;
 mod segment;
 mod slot;
 pub mod storage;
+mod submission;
 mod tree;
 mod verify;
+mod witness;
 mod writer;
 
 pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
 pub use cosign::{Cosigner, CosignerVkey};
+pub use cosigned::{
+    NewestCheckpoint, RolledBack, Submissions, keep_cosigned, kept_cosigned, newest_checkpoints,
+};
 pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
 pub use extract::{ExtractError, ExtractReport, extract, verify_extract};
 pub use layout::SLOTS_MAX;
@@ -53,5 +59,7 @@ pub use read::{ReadError, Record, Records, read, tail};
 pub use scan::Fault;
 pub use seal::{SealedValue, UnsealError, Unsealed, unseal};
 pub use slot::OpenError;
+pub use submission::{NoSubmission, Submission};
 pub use tree::RootHash;
 pub use verify::{Known, LogReport, Report, Verdict, VerifyError, VerifyOptions, verify};
+pub use witness::{Cosigned, Refusal, SUBMISSION_BYTES_MAX, Witness, WitnessError};

@@ -70,7 +70,10 @@ impl WitnessPolicy {
     /// Names the first line that is not as C2SP `tlog-policy` says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
         if bytes.len() > POLICY_BYTES_MAX {
-            return Err(PolicyError { line: 1, why: format!("a policy has at most {POLICY_BYTES_MAX} bytes") });
+            return Err(PolicyError {
+                line: 1,
+                why: format!("a policy has at most {POLICY_BYTES_MAX} bytes"),
+            });
         }
         let mut reader = Reader::default();
         let mut lines = 0;
