@@ -147,16 +147,13 @@ fn handover(line: &[u8]) -> Option<String> {
     serde_json::from_slice::<KeyRecord>(line).ok().map(|record| record.checkpoint)
 }
 
-/// Adds a cosigned checkpoint to those that are kept beside the log, unless it is the newest there already.
+/// Adds a cosigned checkpoint to those that are kept beside the log, and flushes it.
 ///
 /// # Errors
 ///
-/// If the file cannot be read or written.
+/// If the file cannot be written.
 pub fn keep_cosigned(log_dir: &Path, note: &str) -> io::Result<()> {
     let layout = Layout { dir: log_dir.to_owned(), head: PathBuf::new() };
-    if cosigned(&layout)?.last().is_some_and(|last| last == note) {
-        return Ok(());
-    }
     let path = layout.cosigned();
     let end = fs::metadata(&path).map_or(0, |data| data.len());
     let file = Disk.open(&path, 0o640)?;

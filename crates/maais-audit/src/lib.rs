@@ -10,6 +10,7 @@
 //!
 //! Deliberately not here: what an action or a decision is (bodies are JSON to this crate), and any network.
 
+mod anchored;
 pub mod canonical;
 mod chain;
 mod cosign;
@@ -40,6 +41,7 @@ mod verify;
 mod witness;
 mod writer;
 
+pub use anchored::Anchored;
 pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
 pub use cosign::{Cosigner, CosignerVkey};
 pub use cosigned::{
