@@ -92,8 +92,15 @@ impl<'a> Cosignatures<'a> {
         self.anchored.as_ref()
     }
 
-    /// What follows for a log of this size, whose last record is of this time and whose first key is given.
-    pub(crate) fn verdict(&self, size: u64, last: Option<Timestamp>, first: Option<&Vkey>) -> Verdict {
+    /// What follows for a log of this size, whose last record is of this time and whose first key is given;
+    /// cosignatures from before `since` are not enough.
+    pub(crate) fn verdict(
+        &self,
+        size: u64,
+        last: Option<Timestamp>,
+        first: Option<&Vkey>,
+        since: Option<Timestamp>,
+    ) -> Verdict {
         if !first.is_some_and(|key| self.policy.accepts(key)) {
             return Verdict::Fails("the policy names other logs, not the one with this first key".to_owned());
         }
@@ -119,6 +126,16 @@ impl<'a> Cosignatures<'a> {
                 ),
             });
         };
+        let is_fresh = |time: &Timestamp| since.is_none_or(|since| *time >= since);
+        let fresh = anchored.by.iter().filter(|(_, time)| is_fresh(time)).map(|(name, _)| name.as_str());
+        if !self.policy.is_met(fresh) {
+            return Verdict::Fails(format!(
+                "{} cosigned the first {} records; that is too long ago: is the log an older copy, or does nobody ask \
+                 the witnesses any more?",
+                names(anchored),
+                anchored.size
+            ));
+        }
         let behind = size.saturating_sub(anchored.size);
         let rest = match last {
             Some(last) if behind > 0 => format!(

@@ -38,6 +38,8 @@ pub struct VerifyOptions {
     pub vkey: Option<String>,
     /// Whose cosignatures anchor a log. They are looked for among the checkpoints above and beside the log.
     pub witnesses: Option<WitnessPolicy>,
+    /// Cosignatures older than this do not count as enough: an older copy of a log has none that are newer.
+    pub cosigned_since: Option<Timestamp>,
 }
 
 impl VerifyOptions {
@@ -238,7 +240,8 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         ));
     }
     let witnessed = witnesses.as_ref().filter(|_| !options.asks_for_nobody()).map(|witnesses| {
-        witnesses.verdict(walk.chain.size(), seen.times.map(|(_, last)| last), walk.keys.first())
+        let last = seen.times.map(|(_, last)| last);
+        witnesses.verdict(walk.chain.size(), last, walk.keys.first(), options.cosigned_since)
     });
     let fault = walk.broken.as_ref().filter(|_| live.is_none()).map(|broken| broken.fault.clone());
     Ok(LogReport {

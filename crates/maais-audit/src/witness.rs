@@ -217,6 +217,11 @@ impl Witness {
         self.logs.iter().map(|(origin, memory)| (origin.as_str(), memory.lock().size()))
     }
 
+    /// The signed checkpoints that were cosigned last, one a log: what a log must still continue.
+    pub fn newest(&self) -> Vec<String> {
+        self.logs.values().filter_map(|memory| memory.lock().note().map(str::to_owned)).collect()
+    }
+
     /// Answers an `add-checkpoint` request; `now` is in seconds since 1970.
     ///
     /// # Errors

@@ -85,6 +85,11 @@ impl Memory {
         self.last.as_ref()
     }
 
+    /// The same, signed.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     /// Its size.
     pub(super) fn size(&self) -> u64 {
         self.last.as_ref().map_or(0, |last| last.size)

@@ -103,7 +103,8 @@ pub(crate) struct ShowCheckpoint {
 Examples:
   maais audit verify
   maais audit verify --vkey \"$(cat vkey.txt)\" --known-checkpoint from-the-siem.jsonl
-  maais audit verify --witness-policy witnesses.txt")]
+  maais audit verify --witness-policy witnesses.txt --cosigned-within 1h
+  curl -s https://witness.example/maais/v1/checkpoints | maais audit verify --known-checkpoint -")]
 pub(crate) struct VerifyLog {
     /// Data directory.
     #[arg(env = "MAAIS_HOME", value_name = "DIR", default_value = ".maais")]
@@ -120,6 +121,9 @@ pub(crate) struct VerifyLog {
     /// The witnesses that must have cosigned (C2SP tlog-policy).
     #[arg(long, value_name = "FILE")]
     pub(crate) witness_policy: Option<PathBuf>,
+    /// How old their cosignatures may be: `1h`. An older copy of a log has none that are newer.
+    #[arg(long, value_name = "TIME", value_parser = span, requires = "witness_policy")]
+    pub(crate) cosigned_within: Option<Duration>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use maais_runtime::audit::{
     NewestCheckpoint, Submissions, WitnessPolicy, keep_cosigned, kept_cosigned, newest_checkpoints,
@@ -19,6 +20,9 @@ use super::verify::policy;
 use crate::cli::{Cosign, Target};
 use crate::command::{Done, verdict};
 use crate::term::{BAD, GOOD, WARN, paint, printable, say};
+
+/// When an unchanged log is cosigned again: `verify --cosigned-within` asks for cosignatures that are young.
+const AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// How bad a round was; the worst counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,22 +37,23 @@ pub(crate) fn run(args: &Cosign) -> Done {
     let policy = args.policy.as_deref().map(policy).transpose()?;
     let targets = targets(args, policy.as_ref())?;
     let client = Client::new(targets.iter().any(|target| target.url.starts_with("https://")))?;
-    let mut done: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut done: BTreeMap<PathBuf, (String, Instant)> = BTreeMap::new();
     loop {
         let mut worst = Outcome::Cosigned;
         let logs = newest_checkpoints(&args.home, args.head.as_deref())?;
         if logs.is_empty() && args.every.is_none() {
             return Err(format!("there is no log with a checkpoint in `{}`", args.home.display()).into());
         }
-        // A log that has not changed since all cosigned it is left alone.
+        // A log that has not changed since all cosigned it is left alone for a while.
         for log in &logs {
-            if done.get(&log.dir) == Some(&log.note) {
+            let is_done = |(note, at): &(String, Instant)| *note == log.note && at.elapsed() < AGAIN_AFTER;
+            if done.get(&log.dir).is_some_and(is_done) {
                 continue;
             }
             let (outcome, note) = cosign(&client, &targets, policy.as_ref(), log, args.head.as_deref())?;
             worst = worst.max(outcome);
             if outcome == Outcome::Cosigned {
-                done.insert(log.dir.clone(), note);
+                done.insert(log.dir.clone(), (note, Instant::now()));
             }
         }
         match (worst, args.every) {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use jiff::Timestamp;
 use maais_runtime::audit::{self, Checkpoint, VerifyOptions, Vkey, WitnessPolicy};
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ pub(crate) fn run(args: &VerifyLog) -> Done {
         checkpoints,
         vkey: args.vkey.as_ref().map(Vkey::to_string),
         witnesses: args.witness_policy.as_deref().map(policy).transpose()?,
+        // Longer ago than time reaches back is any time.
+        cosigned_since: args.cosigned_within.and_then(|within| Timestamp::now().checked_sub(within).ok()),
         ..VerifyOptions::default()
     };
     let report = audit::verify(&args.home, &options)?;

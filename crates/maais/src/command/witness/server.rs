@@ -3,7 +3,7 @@
 //! Requests come from anybody. Their size, their time and their number at once have limits; the disk is
 //! waited for on threads of its own. Stops on SIGTERM and SIGINT when the answers under way are out.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,7 @@ fn router(witness: Arc<Witness>) -> Router {
     Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/maais/v1/vkey", get(move || async move { vkey }))
+        .route("/maais/v1/checkpoints", get(checkpoints))
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
         .layer(from_fn(in_time))
         .with_state(witness)
@@ -123,6 +124,17 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: String) -> Re
     }
 }
 
+/// What each log was when it was cosigned last, as `maais audit verify --known-checkpoint` takes it.
+async fn checkpoints(State(witness): State<Arc<Witness>>) -> Response {
+    match tokio::task::spawn_blocking(move || witness.newest()).await {
+        Ok(notes) => {
+            let lines = notes.iter().map(|note| format!("{}\n", serde_json::json!({ "note": note })));
+            ([(header::CONTENT_TYPE, "application/jsonl")], lines.collect::<String>()).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 fn refused(refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match refusal.seen() {
@@ -135,18 +147,21 @@ fn refused(refusal: &Refusal) -> Response {
 
 /// Says what was done. Of a fork, the signed checkpoint too: it is the proof.
 fn note(now: Timestamp, answer: &Result<Cosigned, Refusal>, body: &str) {
-    match answer {
+    let line = match answer {
         Ok(Cosigned { checkpoint, new_key, .. }) => {
             let origin = printable(&checkpoint.origin, 200);
-            say_raw!("{now:.0} cosigned {origin} {} {}", checkpoint.size, checkpoint.root);
-            if let Some(key) = new_key {
-                say_raw!("{now:.0} follows {origin} to the key {key}");
-            }
+            let follows = new_key.as_ref().map(|key| format!(", from here on with the key {key}"));
+            let (size, root) = (checkpoint.size, checkpoint.root);
+            format!("{now:.0} cosigned {origin} {size} {root}{}", follows.unwrap_or_default())
         }
         Err(refusal @ (Refusal::Fork { .. } | Refusal::Unproved { .. })) => {
             let evidence = serde_json::json!({ "refused": refusal.to_string(), "request": body });
-            say_raw!("{now:.0} REFUSED {evidence}");
+            format!("{now:.0} REFUSED {evidence}")
         }
-        Err(refusal) => say_raw!("{now:.0} refused: {}", printable(&refusal.to_string(), 400)),
+        Err(refusal) => format!("{now:.0} refused: {}", printable(&refusal.to_string(), 400)),
+    };
+    // Nobody reading this is no reason to answer nobody.
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        tracing::error!(%error, "cannot print: {line}");
     }
 }
