@@ -202,14 +202,23 @@ mod tests {
         assert!(!format!("{:?}", cosigner(1)).contains("PRIVATE"));
     }
 
-    /// The example of C2SP `tlog-cosignature` with the key `witness.example.com/w1`: its form, not its key,
-    /// which the document does not name.
+    /// A checkpoint of a public Certificate Transparency log, cosigned by a public witness.
+    const PUBLIC: &str = "arche2025h1.staging.ct.transparency.dev\n1432088532\n\
+        U7WM79jrzyhGZ5/GUBTpM7NzwdyfFx61t3RovgcC4Ro=\n\n\
+        \u{2014} arche2025h1.staging.ct.transparency.dev ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3NygNI75Mdh\
+        L1bfTW9g8Ei59RA23oHP7Ry1k3ZFWwQ=\n\
+        \u{2014} remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU\
+        /zZ0WBxtqB0DrAWfBw==\n";
+
     #[test]
-    fn a_cosignature_has_the_length_that_the_document_shows() {
-        let shown = "\u{2014} witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dl\
-                     rDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
-        let ours = Cosigner::new("witness.example.com/w1", &[1; 32]).unwrap().cosign(NOTE, 1_679_315_147);
-        assert_eq!(ours.unwrap().len(), shown.len());
+    fn a_public_witnesses_cosignature_of_a_public_log_is_good() {
+        let witness = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2";
+        let witness: CosignerVkey = witness.parse().unwrap();
+        assert_eq!(witness.cosigned(PUBLIC), Ok(Some(0x6a12_2120)));
+        assert_eq!(witness.cosigned(&PUBLIC.replacen("1432088532", "1432088533", 1)), Ok(None));
+        let log =
+            "arche2025h1.staging.ct.transparency.dev+ba2f06c0+AU0vHmlGCS/PdN8b2OaGmKprLI8HKM+dJ472xgFYh15f";
+        assert_eq!(crate::Checkpoint::open(PUBLIC, &log.parse().unwrap()).unwrap().size, 1_432_088_532);
     }
 
     proptest! {
