@@ -134,7 +134,8 @@ impl Client {
                 step.old
             )),
             (403, _) => other(
-                "it trusts no key that signed this: another log has this name, or it was told another first key"
+                "it trusts no key that signed this: another log has this name, or it was told another first key, or \
+                 it is a program that does not follow this log's changes of key"
                     .to_owned(),
             ),
             (404, _) => ended("it does not know the log: give its operator the log's first key".to_owned()),
