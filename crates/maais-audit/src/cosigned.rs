@@ -17,8 +17,14 @@ use crate::leaf::LeafHash;
 use crate::line::Fields;
 use crate::note::Checkpoint;
 use crate::proof::{Levels, ProveError, for_each_line, newest_of};
-use crate::storage::{Disk, Storage};
+use crate::storage::{Disk, Storage, replace};
 use crate::submission::Submission;
+
+/// Beyond it, the file of cosigned checkpoints is thinned out: a newer one vouches for all before it.
+const COSIGNED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Of the older half, each so manieth stays: the last one that enough witnesses cosigned may be among them.
+const OLD_KEPT: usize = 8;
 
 /// The newest checkpoint of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +153,8 @@ fn handover(line: &[u8]) -> Option<String> {
     serde_json::from_slice::<KeyRecord>(line).ok().map(|record| record.checkpoint)
 }
 
-/// Adds a cosigned checkpoint to those that are kept beside the log, and flushes it.
+/// Adds a cosigned checkpoint to those that are kept beside the log, and flushes it. Of very many, some of the
+/// older ones are dropped.
 ///
 /// # Errors
 ///
@@ -155,11 +162,27 @@ fn handover(line: &[u8]) -> Option<String> {
 pub fn keep_cosigned(log_dir: &Path, note: &str) -> io::Result<()> {
     let layout = Layout { dir: log_dir.to_owned(), head: PathBuf::new() };
     let path = layout.cosigned();
-    let end = fs::metadata(&path).map_or(0, |data| data.len());
+    let mut end = fs::metadata(&path).map_or(0, |data| data.len());
+    if end > COSIGNED_BYTES_MAX {
+        thin_out(&layout)?;
+        end = fs::metadata(&path)?.len();
+    }
     let file = Disk.open(&path, 0o640)?;
     // A line that was torn when it was written is ended by the newline.
     file.write_at(format!("\n{}", serde_json::to_string(note)?).as_bytes(), end)?;
     file.sync()
+}
+
+fn thin_out(layout: &Layout) -> io::Result<()> {
+    let notes = cosigned(layout)?;
+    let half = notes.len() / 2;
+    let mut kept = String::new();
+    for (index, note) in notes.iter().enumerate() {
+        if index >= half || index % OLD_KEPT == 0 {
+            kept.push_str(&format!("\n{}", serde_json::to_string(note)?));
+        }
+    }
+    replace(&Disk, &layout.cosigned(), kept.as_bytes(), 0o640)
 }
 
 /// The cosigned checkpoints that are kept beside a log, oldest first.

@@ -192,6 +192,13 @@ fn a_witness_follows_the_keys_of_a_log_and_takes_no_old_one_for_new_records() {
     assert_eq!(witness.add_checkpoint(&skipped.to_string(), NOW).unwrap_err().status(), 403);
     let cosigned = submit(&witness, home.path(), 3).unwrap();
     assert_eq!((cosigned.checkpoint.size, witness.seen().next().unwrap().1), (9, 9));
+    let refused =
+        witness.add_checkpoint(&submissions(old.path()).after(0).unwrap()[0].to_string(), NOW).unwrap_err();
+    assert_eq!(
+        (refused.status(), refused.seen()),
+        (409, Some(9)),
+        "its key of that time is known: {refused}"
+    );
     // With the secret of yesterday, which was in the copy, the log is written on in another way.
     grow(old.path(), 4..20);
     let refused = submit(&witness, old.path(), 9).unwrap_err();
@@ -326,6 +333,19 @@ fn a_log_that_the_policy_does_not_name_is_not_anchored() {
     };
     assert!(named(vkey(home.path())).holds());
     assert!(named(vkey(other.path())).fails());
+}
+
+#[test]
+fn of_very_many_cosigned_checkpoints_the_newer_ones_are_kept() {
+    let home = log_of(1);
+    let dir = home.path().join("log/0");
+    let note = |n: u32| format!("{n} {}", "x".repeat(20_000));
+    (0..400).for_each(|n| keep_cosigned(&dir, &note(n)).unwrap());
+    let size = std::fs::metadata(dir.join("cosigned")).unwrap().len();
+    assert!(size < 5 * 1024 * 1024, "{size}");
+    let kept = kept_cosigned(&dir).unwrap();
+    assert_eq!((kept.last(), kept.first()), (Some(&note(399)), Some(&note(0))));
+    assert!((300..400).all(|n| kept.contains(&note(n))), "none of the newest is gone");
 }
 
 /// The crate `signed_note` reads our cosigned checkpoint; it finds the log's signature, and one it does not know.

@@ -406,7 +406,9 @@ fn a_witness_that_lies_is_not_believed() {
         (answer("302 Found\r\nlocation: http://127.0.0.1:1/", ""), 1, "no answer"),
         (answer("500 Oops", "\u{1b}[31m"), 1, "no answer"),
         ("nonsense".to_owned(), 1, "no answer"),
-        (size(2), 2, "cosigned another history"),
+        (size(4), 1, "status 409: 4"),
+        (answer("409 Conflict", ""), 1, "status 409"),
+        (size(2), 1, "status 409: 2"),
         (size(99), 2, "99 records were cosigned, only 6 are here"),
         (answer("422 No", ""), 2, "do not continue"),
     ] {
