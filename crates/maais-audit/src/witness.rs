@@ -282,3 +282,6 @@ fn lock(dir: &Path, storage: &dyn Storage) -> Result<fs::File, WitnessError> {
         Err(fs::TryLockError::Error(source)) => Err(io(source)),
     }
 }
+
+#[cfg(test)]
+mod tests;
