@@ -291,6 +291,20 @@ fn anchoring_holds_if_enough_witnesses_cosigned_and_says_how_far() {
     let options = VerifyOptions { witnesses: Some(policy(&[1, 2])), ..VerifyOptions::default() };
     let anchored = verify(home.path(), &options).unwrap().logs[0].anchored.clone().unwrap();
     assert_eq!((anchored.size, anchored.by.len()), (9, 2));
+    let note = format!("{}{}", submissions(home.path()).note(), ask(1));
+    keep_cosigned(&log_dir, &note).unwrap();
+    let verdict = anchoring(home.path(), policy(&[1, 2]));
+    assert!(
+        verdict.holds() && verdict.why().contains("first 9"),
+        "one alone takes nothing back: {verdict:?}"
+    );
+    let since = |seconds: u64| {
+        let since = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap();
+        let options = VerifyOptions { cosigned_since: Some(since), ..options.clone() };
+        verify(home.path(), &options).unwrap().logs.remove(0).anchoring
+    };
+    assert!(since(NOW).holds());
+    assert!(since(NOW + 1).fails(), "older than is asked for");
 }
 
 #[test]
