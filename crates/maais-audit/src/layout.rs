@@ -9,6 +9,7 @@
 //! HOME/log/<slot>/priv/signing/epoch-<n> the secret that signs
 //! HOME/log/<slot>/checkpoint      the newest one, for other tools (at most a second old)
 //! HOME/log/<slot>/checkpoints.jsonl   some of the earlier ones
+//! HOME/log/<slot>/cosigned        checkpoints that witnesses cosigned, each a JSON text on a line
 //! HOME/head/<slot>.json           the head, meant to be on another disk or under another user
 //! ```
 
@@ -93,6 +94,10 @@ impl Layout {
 
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.dir.join("checkpoints.jsonl")
+    }
+
+    pub(crate) fn cosigned(&self) -> PathBuf {
+        self.dir.join("cosigned")
     }
 
     /// The segments in order: index of the first record, and path.

@@ -10,8 +10,11 @@
 //!
 //! Deliberately not here: what an action or a decision is (bodies are JSON to this crate), and any network.
 
+mod anchored;
 pub mod canonical;
 mod chain;
+mod cosign;
+mod cosigned;
 mod entry;
 mod extract;
 mod flush;
@@ -26,6 +29,7 @@ mod note;
 mod proof;
 mod publish;
 mod queue;
+mod quorum;
 mod read;
 mod remembered;
 mod scan;
@@ -33,11 +37,18 @@ pub mod seal;
 mod segment;
 mod slot;
 pub mod storage;
+mod submission;
 mod tree;
 mod verify;
+mod witness;
 mod writer;
 
+pub use anchored::Anchored;
 pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
+pub use cosign::{Cosigner, CosignerVkey};
+pub use cosigned::{
+    NewestCheckpoint, RolledBack, Submissions, keep_cosigned, kept_cosigned, newest_checkpoints,
+};
 pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
 pub use extract::{ExtractError, ExtractReport, extract, verify_extract};
 pub use layout::SLOTS_MAX;
@@ -48,9 +59,12 @@ pub use proof::{
     Proof, ProofError, ProveError, check_continuity, check_inclusion, export_tiles, prove, prove_continuity,
 };
 pub use queue::Durability;
+pub use quorum::{PolicyError, PolicyLog, PolicyWitness, WitnessPolicy};
 pub use read::{ReadError, Record, Records, read, tail};
 pub use scan::Fault;
 pub use seal::{SealedValue, UnsealError, Unsealed, unseal};
 pub use slot::OpenError;
+pub use submission::{NoSubmission, Submission};
 pub use tree::RootHash;
 pub use verify::{Known, LogReport, Report, Verdict, VerifyError, VerifyOptions, verify};
+pub use witness::{Cosigned, Refusal, SUBMISSION_BYTES_MAX, Witness, WitnessError};

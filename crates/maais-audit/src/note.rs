@@ -56,19 +56,43 @@ impl Vkey {
         &self.name
     }
 
-    /// The first four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ key).
-    fn id(&self) -> [u8; 4] {
-        let hasher = Sha256::new().chain_update(&self.name).chain_update([b'\n', ED25519]);
-        let digest: [u8; 32] = hasher.chain_update(self.key.as_bytes()).finalize().into();
-        let [a, b, c, d, ..] = digest;
-        [a, b, c, d]
+    /// The public key itself.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.key.as_bytes()
     }
+
+    fn id(&self) -> [u8; 4] {
+        key_id(&self.name, ED25519, self.key.as_bytes())
+    }
+}
+
+/// The first four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ key).
+pub(crate) fn key_id(name: &str, algorithm: u8, key: &[u8; 32]) -> [u8; 4] {
+    let hasher = Sha256::new().chain_update(name).chain_update([b'\n', algorithm]);
+    let digest: [u8; 32] = hasher.chain_update(key).finalize().into();
+    let [a, b, c, d, ..] = digest;
+    [a, b, c, d]
+}
+
+/// A key of 32 bytes as C2SP spells keys: `name+hash+base64(algorithm ‖ bytes)`.
+///
+/// The hash is always that of the public half, which is `key` unless this is the text of a secret.
+pub(crate) fn key_text(name: &str, algorithm: u8, key: &[u8; 32], bytes: &[u8; 32]) -> String {
+    let id = to_hex(&key_id(name, algorithm, key));
+    format!("{name}+{id}+{}", BASE64.encode([&[algorithm], bytes.as_slice()].concat()))
+}
+
+/// The name and the bytes in such a text; whether its hash is right is not looked at.
+pub(crate) fn parse_key(text: &str, algorithm: u8) -> Option<(&str, [u8; 32])> {
+    let (name, rest) = text.split_once('+')?;
+    let (_, key) = rest.split_once('+')?;
+    let key = BASE64.decode(key).ok()?;
+    Some((name, key.strip_prefix(&[algorithm])?.try_into().ok()?)).filter(|(name, _)| is_name(name))
 }
 
 impl fmt::Display for Vkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
-        write!(f, "{}+{}+{}", self.name, to_hex(&self.id()), BASE64.encode(key))
+        f.write_str(&key_text(&self.name, ED25519, self.key.as_bytes(), self.key.as_bytes()))
     }
 }
 
@@ -77,18 +101,15 @@ impl FromStr for Vkey {
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
         let parse = || {
-            let (name, rest) = text.split_once('+')?;
-            let (_, key) = rest.split_once('+')?;
-            let key = BASE64.decode(key).ok()?;
-            let key: [u8; 32] = key.strip_prefix(&[ED25519])?.try_into().ok()?;
+            let (name, key) = parse_key(text, ED25519)?;
             Some(Self { name: name.to_owned(), key: VerifyingKey::from_bytes(&key).ok()? })
         };
-        let vkey = parse().filter(|vkey| is_name(&vkey.name) && vkey.to_string() == text);
+        let vkey = parse().filter(|vkey| vkey.to_string() == text);
         vkey.ok_or_else(|| NoteError::Key { text: text.chars().take(300).collect() })
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+')
 }
 
@@ -118,8 +139,7 @@ impl Skey {
     /// The signed note over `text`, which ends with a newline.
     pub(crate) fn sign(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes()).to_bytes();
-        let signature = BASE64.encode([self.vkey.id().as_slice(), &signature].concat());
-        format!("{text}\n\u{2014} {} {signature}\n", self.vkey.name)
+        format!("{text}\n{}", signature_line(&self.vkey.name, self.vkey.id(), &signature))
     }
 }
 
@@ -166,12 +186,9 @@ impl Checkpoint {
     pub fn open(note: &str, key: &Vkey) -> Result<Self, NoteError> {
         let (text, signatures) = split(note)?;
         let is_ours = |line: &str| {
-            let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-            let signature = BASE64.decode(signature).ok()?;
-            let (id, signature) = signature.split_first_chunk::<4>()?;
-            let signature = Signature::from_slice(signature).ok()?;
-            let is_named = name == key.name && *id == key.id();
-            (is_named && key.key.verify_strict(text.as_bytes(), &signature).is_ok()).then_some(())
+            let bytes = signature_of(line, &key.name, key.id())?;
+            let signature = Signature::from_slice(&bytes).ok()?;
+            key.key.verify_strict(text.as_bytes(), &signature).ok()
         };
         match signatures.lines().any(|line| is_ours(line).is_some()) {
             true => Self::parse(note),
@@ -180,8 +197,21 @@ impl Checkpoint {
     }
 }
 
+/// A signature line with its newline.
+pub(crate) fn signature_line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    format!("\u{2014} {name} {}\n", BASE64.encode([id.as_slice(), signature].concat()))
+}
+
+/// What stands behind the key's id in a signature line, if the line names that key.
+pub(crate) fn signature_of(line: &str, name: &str, id: [u8; 4]) -> Option<Vec<u8>> {
+    let (named, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+    let bytes = BASE64.decode(signature).ok()?;
+    let (named_id, rest) = bytes.split_first_chunk::<4>()?;
+    (named == name && *named_id == id).then(|| rest.to_vec())
+}
+
 /// The text with its last newline, and the signature lines.
-fn split(note: &str) -> Result<(&str, &str), NoteError> {
+pub(crate) fn split(note: &str) -> Result<(&str, &str), NoteError> {
     if note.len() > NOTE_BYTES_MAX {
         return Err(NoteError::Form { why: "it is too long" });
     }

@@ -12,12 +12,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::anchored::{Anchored, Cosignatures};
 use crate::chain::Chain;
+use crate::cosigned::cosigned;
 use crate::head::Head;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{Depth, Good};
-use crate::note::Vkey;
+use crate::note::{Checkpoint, Vkey};
+use crate::quorum::WitnessPolicy;
 use crate::remembered::{Remembered, Source};
 use crate::scan::{Fault, Scan, scan};
 use crate::tree::{RootHash, Tree};
@@ -33,6 +36,17 @@ pub struct VerifyOptions {
     pub checkpoints: Vec<String>,
     /// The log's first public key, `name+hash+base64`, as it was told to you.
     pub vkey: Option<String>,
+    /// Whose cosignatures anchor a log. They are looked for among the checkpoints above and beside the log.
+    pub witnesses: Option<WitnessPolicy>,
+    /// Cosignatures older than this do not count as enough: an older copy of a log has none that are newer.
+    pub cosigned_since: Option<Timestamp>,
+}
+
+impl VerifyOptions {
+    /// Whether the policy, if any, is content without a cosignature.
+    fn asks_for_nobody(&self) -> bool {
+        self.witnesses.as_ref().is_none_or(WitnessPolicy::asks_for_nobody)
+    }
 }
 
 /// A record that somebody outside remembers.
@@ -84,12 +98,14 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// What is remembered of logs that are not here.
     pub missing: Vec<Known>,
+    /// The names of logs that are not here, and of which a checkpoint was given.
+    pub missing_logs: Vec<String>,
 }
 
 impl Report {
     /// Whether nothing that was checked fails.
     pub fn is_ok(&self) -> bool {
-        self.missing.is_empty() && self.logs.iter().all(LogReport::is_ok)
+        self.missing.is_empty() && self.missing_logs.is_empty() && self.logs.iter().all(LogReport::is_ok)
     }
 }
 
@@ -120,6 +136,8 @@ pub struct LogReport {
     pub completeness: Verdict,
     /// Somebody outside remembers the same.
     pub anchoring: Verdict,
+    /// How much of it the witnesses have cosigned that were asked for.
+    pub anchored: Option<Anchored>,
     /// The first bad record.
     pub fault: Option<Fault>,
     /// What is worth knowing and no fault.
@@ -168,7 +186,12 @@ pub fn verify(path: &Path, options: &VerifyOptions) -> Result<Report, VerifyErro
     let logs = logs?;
     let is_here = |known: &Known| logs.iter().any(|log| log.origin == known.origin);
     let missing = options.known.iter().filter(|known| !is_here(known)).cloned().collect();
-    Ok(Report { logs, missing })
+    let given = options.checkpoints.iter().filter_map(|note| Checkpoint::parse(note).ok());
+    let mut missing_logs: Vec<_> = given.map(|checkpoint| checkpoint.origin).collect();
+    missing_logs.retain(|origin| logs.iter().all(|log| log.origin != *origin));
+    missing_logs.sort();
+    missing_logs.dedup();
+    Ok(Report { logs, missing, missing_logs })
 }
 
 /// What the walk over the records looked for besides.
@@ -194,11 +217,17 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         return Ok(without_name(layout, head_now));
     };
     let mut remembered = Remembered::collect(layout, &origin, head_now, &options.checkpoints)?;
+    let kept = cosigned(layout)?;
+    let mut witnesses = options
+        .witnesses
+        .as_ref()
+        .map(|policy| Cosignatures::collect(policy, &origin, options.checkpoints.iter().chain(&kept)));
     let known: Vec<_> = options.known.iter().filter(|known| known.origin == *origin).collect();
     let mut seen = Seen::default();
     let walk = scan(layout, origin, head_now, Depth::Whole, &mut |good, chain, keys| {
         seen.look(good, chain, head_now, &known);
         remembered.compare(chain, keys);
+        witnesses.iter_mut().for_each(|witnesses| witnesses.compare(chain, good.time));
     })?;
     let mut notes = Vec::new();
     let live =
@@ -210,6 +239,10 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
             broken.fault
         ));
     }
+    let witnessed = witnesses.as_ref().filter(|_| !options.asks_for_nobody()).map(|witnesses| {
+        let last = seen.times.map(|(_, last)| last);
+        witnesses.verdict(walk.chain.size(), last, walk.keys.first(), options.cosigned_since)
+    });
     let fault = walk.broken.as_ref().filter(|_| live.is_none()).map(|broken| broken.fault.clone());
     Ok(LogReport {
         dir: layout.dir.clone(),
@@ -223,7 +256,8 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         epochs: walk.keys.epoch().map_or(0, |epoch| epoch + 1),
         integrity: integrity(&walk, fault.as_ref(), &remembered, options.vkey.as_deref()),
         completeness: completeness(&walk, &head, seen.head_leaf, &remembered),
-        anchoring: anchoring(&known, &seen, &remembered),
+        anchoring: anchoring(&known, &seen, &remembered, witnessed),
+        anchored: witnesses.as_ref().and_then(|witnesses| witnesses.anchored().cloned()),
         fault,
         notes,
     })
@@ -303,7 +337,7 @@ fn completeness(
     }
 }
 
-fn anchoring(known: &[&Known], seen: &Seen, remembered: &Remembered) -> Verdict {
+fn anchoring(known: &[&Known], seen: &Seen, remembered: &Remembered, witnessed: Option<Verdict>) -> Verdict {
     if let Some(index) = seen.unlike {
         return Verdict::Fails(format!("record {index} is another than the one remembered outside"));
     }
@@ -317,14 +351,15 @@ fn anchoring(known: &[&Known], seen: &Seen, remembered: &Remembered) -> Verdict 
         ));
     }
     let total = known.len() as u64;
-    match (total, total.saturating_sub(seen.matched)) {
-        (0, _) if agree == 0 => {
+    match (total, total.saturating_sub(seen.matched), witnessed) {
+        (_, 0, Some(witnessed)) => witnessed,
+        (0, ..) if agree == 0 => {
             Verdict::Unknown("nothing was given that somebody outside remembers of this log".to_owned())
         }
-        (_, 0) => {
+        (_, 0, None) => {
             Verdict::Holds(format!("{total} records and {agree} checkpoints are as remembered outside"))
         }
-        (_, gone) => Verdict::Fails(format!("{gone} of {total} records remembered outside are not here")),
+        (_, gone, _) => Verdict::Fails(format!("{gone} of {total} records remembered outside are not here")),
     }
 }
 
@@ -362,6 +397,7 @@ fn without_name(layout: &Layout, head: Option<&Head>) -> LogReport {
             size => Verdict::Fails(format!("the head remembers {size} records, none are here")),
         },
         anchoring: Verdict::Unknown("there is no log".to_owned()),
+        anchored: None,
         fault: None,
         notes: Vec::new(),
     }

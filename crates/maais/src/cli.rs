@@ -1,6 +1,7 @@
 //! What can be typed: commands, flags, help.
 
 mod policy;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
+pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
 
 /// The reference monitor for autonomous AI agents.
 ///
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     /// Verify and read the log.
     #[command(subcommand)]
     Audit(Audit),
+    /// Hold other people's logs to account: cosign their checkpoints.
+    Witness(Witness),
     /// Measure decisions on this machine.
     Bench(Bench),
     /// Play attacks and their benign twins against the real engine.
@@ -148,15 +152,11 @@ pub(crate) struct Check {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Check that nothing was edited, dropped, reordered, cut or rolled back.
-    #[command(after_help = "Exit code: 0 the log can be believed, 2 it cannot, 1 it cannot be read.")]
-    Verify {
-        /// Data directory.
-        #[arg(env = "MAAIS_HOME", value_name = "DIR", default_value = ".maais")]
-        home: PathBuf,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(Box<VerifyLog>),
+    /// Ask witnesses to cosign the newest checkpoint of every log.
+    Cosign(Cosign),
+    /// Print the newest signed checkpoint of every log, to be kept elsewhere.
+    Checkpoint(ShowCheckpoint),
     /// Print the newest records.
     #[command(after_help = "Examples:
   maais audit tail -f

@@ -9,6 +9,7 @@ mod explain;
 mod init;
 mod policy;
 mod verify_spec;
+mod witness;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Policy(command) => policy::run(&command),
         Command::Explain(args) => explain::run(&args),
         Command::Audit(command) => audit::run(&command),
+        Command::Witness(args) => witness::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::VerifySpec(args) => verify_spec::run(&args),

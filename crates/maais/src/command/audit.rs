@@ -1,14 +1,18 @@
-//! `maais audit verify|tail|show`.
+//! `maais audit verify|cosign|checkpoint|tail|show`.
+
+mod checkpoint;
+mod cosign;
+mod verify;
 
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use maais_runtime::audit::{self, LogReport, Record, Unsealed, Verdict, VerifyOptions};
+use maais_runtime::audit::{self, LogReport, Record, Unsealed, Verdict};
 use serde_json::Value;
 
-use super::{Done, print_json, verdict};
+use super::{Done, print_json};
 use crate::cli::Audit;
 use crate::term::{BAD, DIM, GOOD, HEAD, WARN, paint, printable, say, say_raw, wrapped};
 
@@ -20,32 +24,12 @@ const FOLLOW_MAX: usize = 10_000;
 /// Runs a subcommand.
 pub(crate) fn run(command: &Audit) -> Done {
     match command {
-        Audit::Verify { home, json } => verify(home, *json),
+        Audit::Verify(args) => verify::run(args),
+        Audit::Cosign(args) => cosign::run(args),
+        Audit::Checkpoint(args) => checkpoint::run(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
     }
-}
-
-fn verify(home: &Path, as_json: bool) -> Done {
-    let report = audit::verify(home, &VerifyOptions::default())?;
-    if as_json {
-        let mut value = serde_json::to_value(&report)?;
-        if let Value::Object(map) = &mut value {
-            map.insert("ok".into(), report.is_ok().into());
-        }
-        print_json(&value)?;
-        return Ok(verdict(report.is_ok()));
-    }
-    report.logs.iter().for_each(print_log);
-    for known in &report.missing {
-        say!(
-            "{} the log `{}`, of which record {} is known, is not here",
-            paint(BAD, "missing"),
-            known.origin,
-            known.index
-        );
-    }
-    Ok(verdict(report.is_ok()))
 }
 
 /// The verdicts on one log, for a person.
