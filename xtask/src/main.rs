@@ -10,6 +10,7 @@ mod program;
 mod python;
 mod report;
 mod suites;
+mod third_parties;
 mod tidy;
 mod workspace;
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::python;
-use crate::suites::Verdict;
+use crate::suites::{Verdict, in_memory};
 use crate::workspace::{Workspace, clear, output, stream, write};
 
 pub(crate) fn policies(workspace: &Workspace) -> Result<Verdict, String> {
@@ -13,7 +13,8 @@ pub(crate) fn policies(workspace: &Workspace) -> Result<Verdict, String> {
 
 pub(crate) fn verify_spec(workspace: &Workspace) -> Result<Verdict, String> {
     let python = python::interpreter_path(workspace);
-    stream(program(workspace).args(["verify-spec", "--color", "never", "--python"]).arg(python))?;
+    let mut verify = program(workspace);
+    stream(in_memory(verify.args(["verify-spec", "--color", "never", "--python"]).arg(python)))?;
     Ok(Verdict::Passed)
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn schema(workspace: &Workspace) -> Result<(), String> {
 }
 
 /// As built by the suite `build`, with a data folder that is not the developer's.
-fn program(workspace: &Workspace) -> Command {
+pub(crate) fn program(workspace: &Workspace) -> Command {
     let mut command = workspace.tool(workspace.target.join("debug").join("maais"));
     command.env("MAAIS_HOME", workspace.target.join("xtask").join("home"));
     command

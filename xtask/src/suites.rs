@@ -1,7 +1,10 @@
 //! The table of suites: what each checks, what it needs, how it is run.
 
+use std::path::Path;
+use std::process::Command;
+
 use crate::workspace::{Workspace, answers, stream};
-use crate::{licences, program, python, tidy};
+use crate::{licences, program, python, third_parties, tidy};
 
 pub(crate) enum Verdict {
     Passed,
@@ -74,6 +77,12 @@ pub(crate) const SUITES: &[Suite] = &[
         run: program::verify_spec,
     },
     Suite { name: "demo", about: "the demonstration ends as it must", needs: &["build"], run: program::demo },
+    Suite {
+        name: "third-parties",
+        about: "tools that are not ours accept the log, and reject it changed",
+        needs: &["demo", "python-env"],
+        run: third_parties::run,
+    },
 ];
 
 /// Rust and Python, in place.
@@ -126,14 +135,28 @@ fn build(workspace: &Workspace) -> Result<Verdict, String> {
 
 fn nextest(workspace: &Workspace) -> Result<Verdict, String> {
     if answers(&mut workspace.cargo(["nextest", "--version"])) {
-        stream(&mut workspace.cargo(["nextest", "run", "--workspace"]))?;
+        stream(in_memory(&mut workspace.cargo(["nextest", "run", "--workspace"])))?;
     } else {
         println!(
             "cargo-nextest is not installed (`cargo install cargo-nextest --locked`): running `cargo test`"
         );
-        stream(&mut workspace.cargo(["test", "--workspace", "--tests", "--no-fail-fast"]))?;
+        stream(in_memory(&mut workspace.cargo(["test", "--workspace", "--tests", "--no-fail-fast"])))?;
     }
     Ok(Verdict::Passed)
+}
+
+/// Temporary folders in memory, where that can be had: a busy disk makes the log refuse actions in its time, as it
+/// should, and tests fail that are not about that.
+pub(crate) fn in_memory(command: &mut Command) -> &mut Command {
+    let memory = Path::new("/dev/shm");
+    if is_writable(memory) { command.env("TMPDIR", memory) } else { command }
+}
+
+fn is_writable(folder: &Path) -> bool {
+    let probe = folder.join(format!("maais-xtask-{}", std::process::id()));
+    let made = std::fs::write(&probe, b"").is_ok();
+    drop(std::fs::remove_file(&probe));
+    made
 }
 
 fn doctest(workspace: &Workspace) -> Result<Verdict, String> {
@@ -192,6 +215,6 @@ fn pytest(workspace: &Workspace) -> Result<Verdict, String> {
         return Ok(Verdict::Skipped("python/tests holds no test yet".into()));
     }
     let mut tests = python::module(workspace, "pytest", ["python/tests"]);
-    stream(tests.env("MAAIS_HOME", workspace.target.join("xtask").join("home")))?;
+    stream(in_memory(tests.env("MAAIS_HOME", workspace.target.join("xtask").join("home"))))?;
     Ok(Verdict::Passed)
 }

@@ -130,13 +130,14 @@ impl Log {
             return Err(AppendError::Malformed { what: "keys change with `rotate_key` only".to_owned() });
         }
         self.check_process()?;
-        let until = Instant::now() + self.deadline;
         let ending = ending(&entry)?;
         too_large(ending.len(), LINE_BYTES_MAX)?;
         let sealed = self.vault.lock_away(entry.subject, entry.sealed);
         let sealed = sealed.map_err(failed("seal a value in", &self.layout.private_dir()))?;
         too_large(sealed.lines.len(), SEALED_BYTES_MAX)?;
         let bytes = ending.len() + sealed.lines.len();
+        // Spelling and sealing a large record takes its time; what may not take longer is the waiting.
+        let until = Instant::now() + self.deadline;
         let mut state = self.turn(bytes, until)?;
         if state.chain.size() == 0 {
             self.queue.begin(&mut state, entry.time)?;

@@ -1,6 +1,7 @@
 //! What can be typed: commands, flags, help.
 
 mod policy;
+mod proofs;
 mod witness;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
+pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
 pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
 
 /// The reference monitor for autonomous AI agents.
@@ -157,6 +159,16 @@ pub(crate) enum Audit {
     Cosign(Cosign),
     /// Print the newest signed checkpoint of every log, to be kept elsewhere.
     Checkpoint(ShowCheckpoint),
+    /// Prove that a record is in the log.
+    Prove(Prove),
+    /// Check a proof without the log.
+    CheckProof(Box<CheckProof>),
+    /// Write one tenant's records as a bundle that verifies alone.
+    Extract(Extract),
+    /// Check a tenant's bundle without the log.
+    CheckExtract(CheckExtract),
+    /// Write the log as C2SP tiles, for the tools of transparency logs.
+    Tiles(Tiles),
     /// Print the newest records.
     #[command(after_help = "Examples:
   maais audit tail -f

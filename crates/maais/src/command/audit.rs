@@ -1,7 +1,8 @@
-//! `maais audit verify|cosign|checkpoint|tail|show`.
+//! `maais audit …`: one file a subcommand, or a group of them.
 
 mod checkpoint;
 mod cosign;
+mod proofs;
 mod verify;
 
 use std::error::Error;
@@ -27,6 +28,11 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::Verify(args) => verify::run(args),
         Audit::Cosign(args) => cosign::run(args),
         Audit::Checkpoint(args) => checkpoint::run(args),
+        Audit::Prove(args) => proofs::prove(args),
+        Audit::CheckProof(args) => proofs::check_proof(args),
+        Audit::Extract(args) => proofs::extract(args),
+        Audit::CheckExtract(args) => proofs::check_extract(args),
+        Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
     }
