@@ -20,6 +20,7 @@ from aics_tlog import (
 
 
 def main(vkey: str, tiles: str, records: str) -> None:
+    """Exit with a message unless everything about the log checks."""
     key = parse_vkey(vkey)
     note = parse_note((Path(tiles) / "checkpoint").read_bytes())
     verified = verify_checkpoint(note, key, expected_origin=key.name)
@@ -41,7 +42,7 @@ def main(vkey: str, tiles: str, records: str) -> None:
     path = tree.consistency_proof(half, checkpoint.size)
     if not verify_consistency(half, checkpoint.size, tree.root(half), checkpoint.root, path):
         sys.exit("rejected: the tree does not continue its first half")
-    print(f"{checkpoint.size} records: accepted; {report}")
+    sys.stdout.write(f"{checkpoint.size} records: accepted; {report}\n")
 
 
 if __name__ == "__main__":

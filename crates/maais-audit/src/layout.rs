@@ -6,6 +6,7 @@
 //! HOME/log/<slot>/seg/<first>.jsonl   the records; the name is the first one's index
 //! HOME/log/<slot>/priv/<first>.jsonl  sealed values, encrypted
 //! HOME/log/<slot>/priv/keys/<subject> one key a subject
+//! HOME/log/<slot>/priv/erasing    which subject is being erased; only while it is
 //! HOME/log/<slot>/priv/signing/epoch-<n> the secret that signs
 //! HOME/log/<slot>/checkpoint      the newest one, for other tools (at most a second old)
 //! HOME/log/<slot>/checkpoints.jsonl   some of the earlier ones
@@ -82,6 +83,10 @@ impl Layout {
 
     pub(crate) fn keys_dir(&self) -> PathBuf {
         self.private_dir().join("keys")
+    }
+
+    pub(crate) fn erasing(&self) -> PathBuf {
+        self.private_dir().join("erasing")
     }
 
     pub(crate) fn signing_dir(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 //! write or flush closes the log until it is opened, and thereby checked, again: after a failed fsync
 //! nobody knows what is on the disk, and asking again gets a wrong answer.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,8 +18,9 @@ use crate::entry::{AppendError, Entry, Kind, Receipt, SYSTEM_TENANT, ending};
 use crate::flush::Flusher;
 use crate::growing::failed;
 use crate::keys;
-use crate::layout::Layout;
+use crate::layout::{Layout, SLOTS_MAX};
 use crate::queue::{BatchOutcome, Durability, Queue, Seat, State};
+use crate::redact::{self, Found, Intent, RedactError, Redaction};
 use crate::seal::{Locked, Vault};
 use crate::slot::{self, OpenError, Slot, Torn};
 use crate::storage::{Disk, Storage};
@@ -82,8 +84,18 @@ impl Log {
 
     /// The same on another storage, for tests.
     pub fn open_on(storage: Arc<dyn Storage>, home: &Path, options: Options) -> Result<Self, OpenError> {
-        let Slot { lock, layout, scan, torn } =
-            slot::take(&*storage, home, options.head_dir.as_deref(), &options.origin)?;
+        Self::open_slots(storage, home, options, 0..SLOTS_MAX)
+    }
+
+    /// The first of these slots that no process writes.
+    fn open_slots(
+        storage: Arc<dyn Storage>,
+        home: &Path,
+        options: Options,
+        slots: Range<u32>,
+    ) -> Result<Self, OpenError> {
+        let Slot { lock, layout, scan, torn, redactions } =
+            slot::take(&*storage, home, options.head_dir.as_deref(), &options.origin, slots)?;
         let key = Arc::new(slot::signing_key(&*storage, &layout, &scan)?);
         let end = End { segment: scan.end.unwrap_or((0, 0)), bytes: scan.bytes, chain: &scan.chain };
         // What is buffered goes too fast for newlines to be ahead of it.
@@ -119,6 +131,7 @@ impl Log {
             queue,
             flusher,
         };
+        log.finish_erasing(&redactions)?;
         torn.map_or(Ok(()), |torn| log.record_gap(&torn)).map_err(|error| opening(&log.dir, error))?;
         Ok(log)
     }
@@ -132,6 +145,7 @@ impl Log {
         self.check_process()?;
         let ending = ending(&entry)?;
         too_large(ending.len(), LINE_BYTES_MAX)?;
+        let use_of_keys = (!entry.sealed.is_empty()).then(|| self.vault.use_of_keys.read());
         let sealed = self.vault.lock_away(entry.subject, entry.sealed);
         let sealed = sealed.map_err(failed("seal a value in", &self.layout.private_dir()))?;
         too_large(sealed.lines.len(), SEALED_BYTES_MAX)?;
@@ -147,6 +161,7 @@ impl Log {
         }
         let seat = self.queue.let_in(&mut state, &entry, &ending, sealed)?;
         drop(state);
+        drop(use_of_keys);
         match self.queue.durability {
             Durability::Durable => self.until_durable(seat, until),
             Durability::Buffered { .. } => Ok(self.receipt(&seat, None)),
@@ -160,6 +175,105 @@ impl Log {
         let until = Instant::now() + self.deadline;
         let state = self.turn(0, until)?;
         self.hand_over(state, now, until)
+    }
+
+    /// Erases what was sealed for a subject, such as an agent: destroys its key and overwrites its values, with a
+    /// record of it. `basis` says on what ground, `by` who ordered it. Proofs and hashes stay as they are. What comes
+    /// for the subject later gets a new key.
+    pub fn redact(
+        &self,
+        subject: &str,
+        basis: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Redaction, RedactError> {
+        self.check_process()?;
+        let subject = redact::subject_digest(subject);
+        let until = Instant::now() + self.deadline;
+        // Nobody has a record on its way with a value under the key that goes.
+        let _alone = self.vault.use_of_keys.write();
+        self.drain(until)?;
+        let private = self.layout.private_dir();
+        let io = |source| RedactError::Io { path: private.clone(), source };
+        let found = Found::of(&self.layout, &subject).map_err(io)?;
+        let body = found.record(&subject, basis, by);
+        let entry = system_entry(Kind::Redaction, now, &body);
+        let ending = ending(&entry)?;
+        let mut state = self.turn(ending.len(), until)?;
+        if state.chain.size() == 0 {
+            self.queue.begin(&mut state, now)?;
+        }
+        let intent = Intent { subject: subject.clone(), index: state.chain.size() };
+        intent.write(&*self.storage, &self.layout).map_err(io)?;
+        let seat = self.queue.let_in(&mut state, &entry, &ending, Locked::default())?;
+        self.queue.hurry(&mut state);
+        drop(state);
+        let index = self.until_durable(seat, until)?.index;
+        redact::erase(&*self.storage, &self.layout, &subject)?;
+        self.vault.forget(&subject);
+        Intent::end(&*self.storage, &self.layout).map_err(io)?;
+        Ok(Redaction { origin: self.origin.to_string(), index, records: found.records, values: found.values })
+    }
+
+    /// Does the same in every log of a data directory, none of which may be being written. Logs that hold nothing of
+    /// the subject are left alone.
+    pub fn redact_all(
+        home: &Path,
+        head_dir: Option<&Path>,
+        subject: &str,
+        basis: &str,
+        by: &str,
+    ) -> Result<Vec<Redaction>, RedactError> {
+        let digest = redact::subject_digest(subject);
+        let mut done = Vec::new();
+        for slot in 0..SLOTS_MAX {
+            let layout = Layout::new(home, head_dir, slot);
+            let io = |source| RedactError::Io { path: layout.dir.clone(), source };
+            let has_key = layout.keys_dir().join(&digest).exists();
+            if !layout.origin().is_file()
+                || (!has_key && Found::of(&layout, &digest).map_err(io)?.values == 0)
+            {
+                continue;
+            }
+            let options = Options { head_dir: head_dir.map(Path::to_owned), ..Options::default() };
+            let log = match Self::open_slots(Arc::new(Disk), home, options, slot..slot + 1) {
+                Err(OpenError::NoFreeSlot { .. }) => return Err(RedactError::Locked { dir: layout.dir }),
+                log => log?,
+            };
+            done.push(log.redact(subject, basis, by, Timestamp::now())?);
+        }
+        Ok(done)
+    }
+
+    /// Waits until everything that was let in is on the disk.
+    fn drain(&self, until: Instant) -> Result<(), AppendError> {
+        loop {
+            let mut state = self.queue.state.try_lock_until(until).ok_or_else(|| self.timeout())?;
+            state.check()?;
+            let outcome = match &state.in_flight {
+                Some((outcome, _)) => outcome.clone(),
+                None if state.waiting.is_empty() => return Ok(()),
+                None => {
+                    self.queue.hurry(&mut state);
+                    state.waiting.outcome.clone()
+                }
+            };
+            drop(state);
+            self.wait(&outcome, until)?;
+        }
+    }
+
+    /// An erasure that a crash interrupted: if its record is in the log, it is finished; else nothing has happened.
+    fn finish_erasing(&self, redactions: &[u64]) -> Result<(), OpenError> {
+        let private = self.layout.private_dir();
+        let Some(intent) = Intent::read(&self.layout).map_err(slot::failed("read", &private))? else {
+            return Ok(());
+        };
+        if redactions.contains(&intent.index) {
+            let erased = redact::erase(&*self.storage, &self.layout, &intent.subject);
+            erased.map_err(|error| slot::failed("erase in", &private)(std::io::Error::other(error)))?;
+        }
+        Intent::end(&*self.storage, &self.layout).map_err(slot::failed("erase in", &private))
     }
 
     /// The log's name: `deployment/replica`.

@@ -70,7 +70,7 @@ pub(crate) fn scan(
     origin: Arc<str>,
     head: Option<&Head>,
     depth: Depth,
-    visit: &mut dyn FnMut(Good, &Chain, &Keyring),
+    visit: &mut dyn FnMut(Good, &Line, &Chain, &Keyring),
 ) -> io::Result<Scan> {
     let segments = layout.segments()?;
     let last = segments.last().map(|(first, _)| *first);
@@ -80,7 +80,7 @@ pub(crate) fn scan(
     let mut before: Option<LinePlace> = None;
     while let Some(line) = lines.next().transpose()? {
         match check(&mut walk, &line, depth) {
-            Ok(good) => visit(good, &walk.chain, &walk.keys),
+            Ok(good) => visit(good, &line, &walk.chain, &walk.keys),
             Err(bad) => {
                 let rest = Rest::of(&mut lines)?;
                 walk.broken = Some(walk.broken_by(line, bad, before, rest, head, last));

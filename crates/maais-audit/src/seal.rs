@@ -18,7 +18,7 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -116,12 +116,31 @@ pub enum UnsealError {
 
 /// One line of a sidecar.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    digest: String,
-    subject: String,
+pub(crate) struct Stored {
+    pub(crate) digest: String,
+    pub(crate) subject: String,
     nonce: String,
     #[serde(rename = "box")]
-    boxed: String,
+    pub(crate) boxed: String,
+}
+
+impl Stored {
+    /// Whether its value was overwritten.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.boxed.bytes().all(|byte| byte == b' ')
+    }
+}
+
+/// The commitments in a record line. Data cannot hold the marker: its `$` keys have one `$` more, and its quotes are
+/// escaped.
+pub(crate) fn markers(line: &[u8]) -> impl Iterator<Item = &str> {
+    const MARKER: &[u8] = b"{\"$sealed\":\"";
+    let digest = |at: usize| {
+        let rest = line.get(at + MARKER.len()..)?;
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        std::str::from_utf8(rest.get(..end)?).ok()
+    };
+    memchr::memmem::find_iter(line, MARKER).filter_map(digest)
 }
 
 /// Finds the value behind a commitment, `sha256:…`, in any log under `home`.
@@ -143,7 +162,10 @@ pub fn unseal(home: &Path, digest: &str) -> Result<Unsealed, UnsealError> {
     Ok(Unsealed::Unknown)
 }
 
-fn open(layout: &Layout, sidecar: &Path, stored: &Stored) -> Result<Unsealed, UnsealError> {
+pub(crate) fn open(layout: &Layout, sidecar: &Path, stored: &Stored) -> Result<Unsealed, UnsealError> {
+    if stored.is_blank() {
+        return Ok(Unsealed::Erased);
+    }
     let is_name = stored.subject.len() == 64 && stored.subject.bytes().all(|byte| byte.is_ascii_hexdigit());
     let changed = || UnsealError::Changed { digest: stored.digest.clone(), path: sidecar.to_owned() };
     if !is_name {
@@ -173,6 +195,8 @@ fn decrypt(key: &[u8], stored: &Stored) -> Option<Value> {
 pub(crate) struct Vault {
     layout: Layout,
     keys: Mutex<HashMap<String, SubjectKey>>,
+    /// Held by whoever uses a key until its record is let in; by a redaction, alone.
+    pub(crate) use_of_keys: RwLock<()>,
 }
 
 /// A subject's key, and whether its file is on the disk.
@@ -231,7 +255,7 @@ impl NewKey {
 
 impl Vault {
     pub(crate) fn new(layout: Layout) -> Self {
-        Self { layout, keys: Mutex::new(HashMap::new()) }
+        Self { layout, keys: Mutex::new(HashMap::new()), use_of_keys: RwLock::new(()) }
     }
 
     /// These values as they go into the sidecar. Writes nothing: a disk that hangs is waited for elsewhere.
@@ -260,6 +284,11 @@ impl Vault {
         let is_kept = key.is_kept.load(Ordering::Acquire);
         let path = self.layout.keys_dir().join(&subject);
         Ok(Locked { lines, key: (!is_kept).then_some(NewKey { path, key }) })
+    }
+
+    /// The next value of the subject gets a new key.
+    pub(crate) fn forget(&self, subject: &str) {
+        self.keys.lock().remove(subject);
     }
 
     /// The subject's key, made if there is none.

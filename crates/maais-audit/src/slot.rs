@@ -7,12 +7,14 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::chain::Chain;
+use crate::entry::Kind;
 use crate::head::Head;
 use crate::keys::{self, Keyring};
 use crate::layout::{Layout, SLOTS_MAX};
@@ -21,6 +23,7 @@ use crate::line::{Depth, Good};
 use crate::note::Skey;
 use crate::scan::{Broken, Fault, Scan, scan};
 use crate::seal::random;
+use crate::segment::Line;
 use crate::storage::{Storage, replace};
 
 /// The longest name of a log: it must fit the head and a checkpoint's first line.
@@ -112,6 +115,8 @@ pub(crate) struct Slot {
     pub(crate) scan: Scan,
     /// What a power cut left behind the last good record.
     pub(crate) torn: Option<Torn>,
+    /// The records of redactions.
+    pub(crate) redactions: Vec<u64>,
 }
 
 /// The end of a log that was not written to its end.
@@ -121,15 +126,16 @@ pub(crate) struct Torn {
     pub(crate) sha256: String,
 }
 
-/// Takes the first slot that no other process has, and reads it.
+/// Takes the first of these slots that no other process has, and reads it.
 pub(crate) fn take(
     storage: &dyn Storage,
     home: &Path,
     head_dir: Option<&Path>,
     deployment: &str,
+    slots: Range<u32>,
 ) -> Result<Slot, OpenError> {
     check_name(deployment)?;
-    for slot in 0..SLOTS_MAX {
+    for slot in slots {
         let layout = Layout::new(home, head_dir, slot);
         let private = layout.private_dir();
         storage.create_dir(&private, 0o700).map_err(failed("make the folder", &private))?;
@@ -161,7 +167,11 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     };
     let origin = origin(storage, &layout, head.as_ref(), deployment)?;
     let mut remembered = None;
-    let mut visit = |good: Good, chain: &Chain, _: &Keyring| {
+    let mut redactions = Vec::new();
+    let mut visit = |good: Good, _: &Line, chain: &Chain, _: &Keyring| {
+        if good.kind == Kind::Redaction {
+            redactions.push(chain.size() - 1);
+        }
         if head.as_ref().is_some_and(|head| head.size == chain.size()) {
             remembered = Some(good.leaf);
         }
@@ -174,7 +184,7 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
         Some(broken) => Some(judge(&layout, &head, &walk, broken)?),
         None => None,
     };
-    Ok(Slot { lock, layout, scan: walk, torn })
+    Ok(Slot { lock, layout, scan: walk, torn, redactions })
 }
 
 /// The log's name. A log without one is new: then there is neither a head nor a record.

@@ -23,6 +23,7 @@ use crate::note::{Checkpoint, Vkey};
 use crate::quorum::WitnessPolicy;
 use crate::remembered::{Remembered, Source};
 use crate::scan::{Fault, Scan, scan};
+use crate::sealed::{SealedCount, SealedWalk};
 use crate::tree::{RootHash, Tree};
 
 /// How to verify.
@@ -136,6 +137,10 @@ pub struct LogReport {
     pub completeness: Verdict,
     /// Somebody outside remembers the same.
     pub anchoring: Verdict,
+    /// What was sealed is there, or was erased on record.
+    pub sealed: Verdict,
+    /// How much of it.
+    pub sealed_values: SealedCount,
     /// How much of it the witnesses have cosigned that were asked for.
     pub anchored: Option<Anchored>,
     /// The first bad record.
@@ -147,7 +152,8 @@ pub struct LogReport {
 impl LogReport {
     /// Whether nothing that was checked fails.
     pub fn is_ok(&self) -> bool {
-        ![&self.integrity, &self.completeness, &self.anchoring].into_iter().any(Verdict::fails)
+        let verdicts = [&self.integrity, &self.completeness, &self.anchoring, &self.sealed];
+        !verdicts.into_iter().any(Verdict::fails)
     }
 }
 
@@ -224,7 +230,9 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         .map(|policy| Cosignatures::collect(policy, &origin, options.checkpoints.iter().chain(&kept)));
     let known: Vec<_> = options.known.iter().filter(|known| known.origin == *origin).collect();
     let mut seen = Seen::default();
-    let walk = scan(layout, origin, head_now, Depth::Whole, &mut |good, chain, keys| {
+    let mut values = SealedWalk::new(layout);
+    let walk = scan(layout, origin, head_now, Depth::Whole, &mut |good, line, chain, keys| {
+        values.look(&line.bytes, line.place.first, chain.size() - 1, good.kind);
         seen.look(good, chain, head_now, &known);
         remembered.compare(chain, keys);
         witnesses.iter_mut().for_each(|witnesses| witnesses.compare(chain, good.time));
@@ -244,6 +252,7 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         witnesses.verdict(walk.chain.size(), last, walk.keys.first(), options.cosigned_since)
     });
     let fault = walk.broken.as_ref().filter(|_| live.is_none()).map(|broken| broken.fault.clone());
+    let (sealed, sealed_values) = values.verdict();
     Ok(LogReport {
         dir: layout.dir.clone(),
         origin: walk.chain.origin().to_string(),
@@ -258,6 +267,8 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         completeness: completeness(&walk, &head, seen.head_leaf, &remembered),
         anchoring: anchoring(&known, &seen, &remembered, witnessed),
         anchored: witnesses.as_ref().and_then(|witnesses| witnesses.anchored().cloned()),
+        sealed,
+        sealed_values,
         fault,
         notes,
     })
@@ -397,6 +408,8 @@ fn without_name(layout: &Layout, head: Option<&Head>) -> LogReport {
             size => Verdict::Fails(format!("the head remembers {size} records, none are here")),
         },
         anchoring: Verdict::Unknown("there is no log".to_owned()),
+        sealed: Verdict::Unknown("there is no log".to_owned()),
+        sealed_values: SealedCount::default(),
         anchored: None,
         fault: None,
         notes: Vec::new(),

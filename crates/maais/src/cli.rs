@@ -2,6 +2,7 @@
 
 mod policy;
 mod proofs;
+mod redact;
 mod witness;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use maais_runtime::Config;
 
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
+pub(crate) use redact::Redact;
 pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
 
 /// The reference monitor for autonomous AI agents.
@@ -167,6 +169,8 @@ pub(crate) enum Audit {
     Extract(Extract),
     /// Check a tenant's bundle without the log.
     CheckExtract(CheckExtract),
+    /// Erase what was sealed for a subject, on record.
+    Redact(Redact),
     /// Write the log as C2SP tiles, for the tools of transparency logs.
     Tiles(Tiles),
     /// Print the newest records.

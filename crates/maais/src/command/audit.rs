@@ -3,6 +3,7 @@
 mod checkpoint;
 mod cosign;
 mod proofs;
+mod redact;
 mod verify;
 
 use std::error::Error;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::CheckProof(args) => proofs::check_proof(args),
         Audit::Extract(args) => proofs::extract(args),
         Audit::CheckExtract(args) => proofs::check_extract(args),
+        Audit::Redact(args) => redact::run(args),
         Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
@@ -42,9 +44,12 @@ pub(crate) fn run(command: &Audit) -> Done {
 pub(crate) fn print_log(log: &LogReport) {
     let mark = if log.is_ok() { paint(GOOD, "believed") } else { paint(BAD, "NOT BELIEVED") };
     say!("{mark} {} · {} records · {}", log.dir.display(), log.size, printable(&log.origin, 80));
-    for (name, verdict) in
-        [("integrity", &log.integrity), ("completeness", &log.completeness), ("anchoring", &log.anchoring)]
-    {
+    for (name, verdict) in [
+        ("integrity", &log.integrity),
+        ("completeness", &log.completeness),
+        ("anchoring", &log.anchoring),
+        ("sealed", &log.sealed),
+    ] {
         let (style, word) = match verdict {
             Verdict::Holds(_) => (GOOD, "holds"),
             Verdict::Fails(_) => (BAD, "FAILS"),
