@@ -3,12 +3,14 @@
 //! The defaults are those with which the engine runs when nobody wrote a file. Which files to read is the
 //! engine's matter; here is only what is in them.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 
 use crate::decision::Effect;
 use crate::diagnostic::{Diagnostics, Level, Source};
 use crate::document::{self, Fields, Node, Reader, Yaml};
 use crate::glob::Glob;
+use crate::policy::quantity::Quantity;
 use crate::request::ActionType;
 
 /// Everything that a settings file may say.
@@ -31,6 +33,23 @@ pub struct Settings {
     pub integrity: Integrity,
     /// How much is too much.
     pub availability: Availability,
+    /// How the log is written. Counts when the engine starts.
+    pub audit: Audit,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// An answer leaves before its record is on the disk, which it is within this time. None: it does not.
+    pub buffered_within: Option<Duration>,
+    /// How long an action waits for the log before it is denied.
+    pub deadline: Duration,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { buffered_within: None, deadline: Duration::from_millis(250) }
+    }
 }
 
 /// What may leave.
@@ -67,6 +86,7 @@ impl Default for Settings {
             confidentiality: Confidentiality { allowed_hosts: Vec::new() },
             integrity: Integrity::default(),
             availability: Availability::default(),
+            audit: Audit::default(),
         }
     }
 }
@@ -131,7 +151,10 @@ impl Settings {
     }
 }
 
-const FIELDS: [&str; 9] = [
+/// How long a buffered record may wait for the disk, if the file does not say.
+const WITHIN: Duration = Duration::from_millis(100);
+
+const FIELDS: [&str; 10] = [
     "version",
     "policies",
     "default_decision",
@@ -141,6 +164,7 @@ const FIELDS: [&str; 9] = [
     "confidentiality",
     "integrity",
     "availability",
+    "audit",
 ];
 
 /// Settings, and what their author should know.
@@ -203,6 +227,54 @@ fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
     if let Some(node) = fields.field("availability") {
         availability(reader, node, settings);
     }
+    if let Some(node) = fields.field("audit") {
+        audit(reader, node, settings);
+    }
+}
+
+fn audit(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
+    let Some(fields) = reader.map(node, "audit", &["mode", "within", "deadline"]) else {
+        return;
+    };
+    let range = Duration::from_millis(1)..=Duration::from_secs(60);
+    let within = fields.field("within").and_then(|node| duration(reader, node, "within", &range));
+    if let Some(deadline) =
+        fields.field("deadline").and_then(|node| duration(reader, node, "deadline", &range))
+    {
+        settings.audit.deadline = deadline;
+    }
+    let Some(mode) = fields.field("mode") else {
+        if let Some(node) = fields.field("within") {
+            let help = "say `mode: buffered`, too, if answers may leave before their records are on the disk"
+                .to_owned();
+            reader.error(&node.span, "`within` belongs to `mode: buffered`", "without a mode", Some(help));
+        }
+        return;
+    };
+    match reader.text(mode, "mode").as_deref() {
+        Some("durable") => {}
+        Some("buffered") => settings.audit.buffered_within = Some(within.unwrap_or(WITHIN)),
+        Some(other) => {
+            let help = "`durable`: on the disk before the answer; or `buffered`".to_owned();
+            reader.error(&mode.span, format!("unknown mode `{other}`"), "no mode", Some(help));
+        }
+        None => {}
+    }
+}
+
+fn duration(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    name: &str,
+    range: &RangeInclusive<Duration>,
+) -> Option<Duration> {
+    let millis = Quantity::of(&node.to_json()).and_then(|quantity| quantity.millis());
+    let found = millis.map(Duration::from_millis).filter(|found| range.contains(found));
+    if found.is_none() {
+        let help = "a duration from `1ms` to `60s`".to_owned();
+        reader.error(&node.span, format!("`{name}` is no such duration"), "here", Some(help));
+    }
+    found
 }
 
 fn default_decision(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
@@ -320,6 +392,22 @@ mod tests {
         assert_eq!(max(ActionType::NetworkRequest), 10);
         assert_eq!(max(ActionType::ToolCall), 100);
         assert_eq!(settings.owner_of("anyone"), Some("system_admin"));
+    }
+
+    #[test]
+    fn a_buffered_log_is_chosen_by_name() {
+        let audit = |text: &str| read(text).map(|settings| settings.audit);
+        assert_eq!(audit("").unwrap(), Audit::default());
+        assert_eq!(audit("audit: {mode: durable}").unwrap(), Audit::default());
+        let buffered = audit("audit: {mode: buffered, within: 20ms, deadline: 1s}").unwrap();
+        assert_eq!(buffered.buffered_within, Some(Duration::from_millis(20)));
+        assert_eq!(buffered.deadline, Duration::from_secs(1));
+        assert_eq!(audit("audit: {mode: buffered}").unwrap().buffered_within, Some(WITHIN));
+        for wrong in
+            ["audit: {within: 20ms}", "audit: {mode: fast}", "audit: {deadline: 2h}", "audit: {sync: off}"]
+        {
+            assert!(audit(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -95,7 +95,16 @@ impl Runtime {
         for warning in &snapshot.warnings.0 {
             tracing::warn!(place = %warning.place(), "{}", warning.message);
         }
-        let options = maais_audit::Options { origin: config.deployment.clone(), ..Default::default() };
+        let audit = snapshot.settings.audit;
+        let options = maais_audit::Options {
+            origin: config.deployment.clone(),
+            deadline: audit.deadline,
+            durability: match audit.buffered_within {
+                None => maais_audit::Durability::Durable,
+                Some(within) => maais_audit::Durability::Buffered { within },
+            },
+            ..Default::default()
+        };
         let log = match &config.storage {
             Some(storage) => Log::open_on(storage.clone(), &config.home, options)?,
             None => Log::open(&config.home, options)?,

@@ -341,6 +341,24 @@ fn the_largest_request_fits_in_the_log() {
 }
 
 #[test]
+fn a_buffered_log_is_chosen_in_the_settings_and_every_record_says_so() {
+    let fixture = Fixture::new();
+    let settings = fixture.policies().with_file_name("maais.yaml");
+    std::fs::write(&settings, "audit: {mode: buffered, within: 5ms}").unwrap();
+    let config = Config { settings: Some(settings), ..fixture.config() };
+    let runtime = Runtime::open(config).unwrap();
+    assert!(runtime.intercept(action("a", "fine")).allow());
+    drop(runtime);
+    for record in maais_audit::read(&fixture.home()).unwrap() {
+        assert_eq!(record.unwrap().value["_mode"], "buffered");
+    }
+    assert!(verify(&fixture).is_ok());
+    drop(fixture.open());
+    let last = maais_audit::read(&fixture.home()).unwrap().last().unwrap().unwrap();
+    assert_eq!(last.value["_mode"], "durable", "the log goes on in the other mode");
+}
+
+#[test]
 fn an_outcome_is_a_second_record_that_cites_the_first_and_is_told_once() {
     let fixture = Fixture::new();
     let runtime = fixture.open();
