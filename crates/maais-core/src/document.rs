@@ -9,6 +9,7 @@ mod fields;
 pub mod format;
 mod repair;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle};
@@ -247,6 +248,7 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, events: &mut Events<'a>, span: Range<usize>, depth: usize) -> Parsed<Node> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut places: HashMap<String, Range<usize>> = HashMap::new();
         while let Some((event, at)) = self.next(events)? {
             if matches!(event, Event::MappingEnd) {
                 return Ok(Node { span: span.start..at.end.max(span.start), value: Yaml::Map(entries) });
@@ -261,7 +263,10 @@ impl<'a> Builder<'a> {
             };
             let key = Key { span: at, text: text.to_string() };
             self.refuse_tag(&event, &key.span);
-            self.refuse_duplicate(&entries, &key);
+            match places.get(&key.text) {
+                Some(first) => self.refuse_duplicate(first.clone(), &key),
+                None => drop(places.insert(key.text.clone(), key.span.clone())),
+            }
             let Some((event, at)) = self.next(events)? else {
                 break;
             };
@@ -292,10 +297,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn refuse_duplicate(&mut self, entries: &[(Key, Node)], key: &Key) {
-        let Some((first, _)) = entries.iter().find(|(other, _)| other.text == key.text) else {
-            return;
-        };
+    fn refuse_duplicate(&mut self, first: Range<usize>, key: &Key) {
         let mut problem = error(
             self.source,
             key.span.clone(),
@@ -303,7 +305,7 @@ impl<'a> Builder<'a> {
             "again here",
             Some("keep one; to require both conditions, join them with `and`"),
         );
-        problem.related = Some((self.source.clone(), first.span.clone(), "first here".to_owned()));
+        problem.related = Some((self.source.clone(), first, "first here".to_owned()));
         self.problems.push(problem);
     }
 
