@@ -115,8 +115,8 @@ pub enum UnsealError {
 
 /// One line of a sidecar.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
-    digest: String,
+pub(crate) struct Stored {
+    pub(crate) digest: String,
     subject: String,
     nonce: String,
     #[serde(rename = "box")]
@@ -142,7 +142,7 @@ pub fn unseal(home: &Path, digest: &str) -> Result<Unsealed, UnsealError> {
     Ok(Unsealed::Unknown)
 }
 
-fn open(layout: &Layout, sidecar: &Path, stored: &Stored) -> Result<Unsealed, UnsealError> {
+pub(crate) fn open(layout: &Layout, sidecar: &Path, stored: &Stored) -> Result<Unsealed, UnsealError> {
     let is_name = stored.subject.len() == 64 && stored.subject.bytes().all(|byte| byte.is_ascii_hexdigit());
     let changed = || UnsealError::Changed { digest: stored.digest.clone(), path: sidecar.to_owned() };
     if !is_name {

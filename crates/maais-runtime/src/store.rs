@@ -113,13 +113,14 @@ pub(crate) fn keep(config: &Config, snapshot: &Snapshot, sources: &Sources) -> R
     if bytes.len() as u64 > BYTES_MAX {
         return Err(KeepError::TooLarge { bytes: bytes.len() });
     }
+    let disk: &dyn Storage = config.storage.as_deref().unwrap_or(&Disk);
     match fs::read(&path) {
-        Ok(there) if there == bytes => return Ok(()),
+        // Whoever wrote it may have been stopped before its name was durable.
+        Ok(there) if there == bytes => return disk.sync_dir(&folder).map_err(failed),
         // Other comments or names give the same digest, as does what somebody changed: ours is known to be right.
         Ok(_) => tracing::warn!(path = %path.display(), "the stored policies were written otherwise: replaced"),
         Err(_) => {}
     }
-    let disk: &dyn Storage = config.storage.as_deref().unwrap_or(&Disk);
     write(disk, &folder, &path, &bytes).map_err(failed)
 }
 
