@@ -72,12 +72,7 @@ impl OfLog {
         };
         let sidecar = match self.sidecar.take().filter(|sidecar| sidecar.first == first) {
             Some(sidecar) => sidecar,
-            None => Sidecar {
-                first,
-                path: self.layout.sidecar(first),
-                lines: HashMap::new(),
-                read_to: 0,
-            },
+            None => Sidecar { first, path: self.layout.sidecar(first), lines: HashMap::new(), read_to: 0 },
         };
         let sidecar = self.sidecar.insert(sidecar);
         let found = sidecar.find(&key, digest).map_err(failed(&sidecar.path))?;

@@ -48,7 +48,9 @@ pub enum KeepError {
         error: io::Error,
     },
     /// More than would be read back.
-    #[error("the policies take {bytes} bytes to store, {BYTES_MAX} are the most; split them over several engines")]
+    #[error(
+        "the policies take {bytes} bytes to store, {BYTES_MAX} are the most; split them over several engines"
+    )]
     TooLarge {
         /// How many.
         bytes: usize,
@@ -118,7 +120,9 @@ pub(crate) fn keep(config: &Config, snapshot: &Snapshot, sources: &Sources) -> R
         // Whoever wrote it may have been stopped before its name was durable.
         Ok(there) if there == bytes => return disk.sync_dir(&folder).map_err(failed),
         // Other comments or names give the same digest, as does what somebody changed: ours is known to be right.
-        Ok(_) => tracing::warn!(path = %path.display(), "the stored policies were written otherwise: replaced"),
+        Ok(_) => {
+            tracing::warn!(path = %path.display(), "the stored policies were written otherwise: replaced")
+        }
         Err(_) => {}
     }
     write(disk, &folder, &path, &bytes).map_err(failed)
@@ -182,9 +186,7 @@ fn read(path: &Path) -> Result<Stored, StoredError> {
         _ => StoredError::Unreadable { path: path.to_owned(), why: error.to_string() },
     };
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     serde_json::from_slice(&bytes)
         .map_err(|error| StoredError::Changed { path: path.to_owned(), why: error.to_string() })
 }

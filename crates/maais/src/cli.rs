@@ -1,6 +1,7 @@
 //! What can be typed: commands, flags, help.
 
 mod policy;
+mod replay;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
 pub(crate) use policy::{Eval, Explain, Policy};
+pub(crate) use replay::Replay;
 
 /// The reference monitor for autonomous AI agents.
 ///
@@ -157,6 +159,8 @@ pub(crate) enum Audit {
         #[arg(long)]
         json: bool,
     },
+    /// Derive every decision again from what was recorded, and report what differs.
+    Replay(Replay),
     /// Print the newest records.
     #[command(after_help = "Examples:
   maais audit tail -f

@@ -140,7 +140,11 @@ fn thousandths(value: Option<&Value>) -> Option<u64> {
         return whole.checked_mul(1_000);
     }
     let real = value.as_f64().filter(|real| *real >= 0.0)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked; no decision depends on it")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked; no decision depends on it"
+    )]
     Some((real * 1_000.0).round() as u64)
 }
 
@@ -161,7 +165,10 @@ mod tests {
 ";
 
     fn policies(text: &str) -> PolicySet {
-        policy::load(&[Source::new("p.yaml", text)]).map_err(|problems| problems.to_string()).unwrap().policies
+        policy::load(&[Source::new("p.yaml", text)])
+            .map_err(|problems| problems.to_string())
+            .unwrap()
+            .policies
     }
 
     fn state() -> State {
@@ -192,7 +199,8 @@ mod tests {
     #[test]
     fn what_other_policies_asked_is_told() {
         let written = state().to_json(&policies(POLICIES));
-        let other = policies("policies: [{id: x, applies_to: '*', condition: {}, decision: DENY, reason: r}]");
+        let other =
+            policies("policies: [{id: x, applies_to: '*', condition: {}, decision: DENY, reason: r}]");
         let read = State::from_json(&written, &other, Timestamp::UNIX_EPOCH, "default").unwrap();
         assert_eq!((read.unknown.len(), read.state.exceeded.len()), (3, 2));
     }
@@ -200,7 +208,9 @@ mod tests {
     #[test]
     fn questions_too_long_for_a_record_stand_there_by_number() {
         let name = "x".repeat(3_000);
-        let text = POLICIES.replace("target: x", &format!("target: {name}")).replace("target: y", &format!("target: y{name}"));
+        let text = POLICIES
+            .replace("target: x", &format!("target: {name}"))
+            .replace("target: y", &format!("target: y{name}"));
         let policies = policies(&text);
         let written = state().to_json(&policies);
         assert!(written["history"].get("#1").is_some(), "{written}");

@@ -1,4 +1,6 @@
-//! `maais audit verify|tail|show`.
+//! `maais audit verify|tail|show|replay`.
+
+mod replay;
 
 use std::error::Error;
 use std::path::Path;
@@ -21,6 +23,7 @@ const FOLLOW_MAX: usize = 10_000;
 pub(crate) fn run(command: &Audit) -> Done {
     match command {
         Audit::Verify { home, json } => verify(home, *json),
+        Audit::Replay(args) => replay::run(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
     }
