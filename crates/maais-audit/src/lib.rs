@@ -26,6 +26,7 @@ mod leaf;
 mod line;
 mod log;
 mod note;
+mod opener;
 mod proof;
 mod publish;
 mod queue;
@@ -57,6 +58,7 @@ pub use layout::SLOTS_MAX;
 pub use leaf::{LeafHash, NoLeafHash};
 pub use log::{Log, Options};
 pub use note::{Checkpoint, NoteError, Vkey};
+pub use opener::Opener;
 pub use proof::{
     Proof, ProofError, ProveError, check_continuity, check_inclusion, export_tiles, prove, prove_continuity,
 };

@@ -2,10 +2,17 @@
 //!
 //! The engine counts; what follows from a count is decided elsewhere.
 
+mod recorded;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::policy::{PolicySet, Tri};
+
+pub use recorded::{NoState, Recalled};
+
+/// Bytes of the questions that a record spells out; with more, they stand there by their numbers.
+const HISTORY_BYTES_MAX: usize = 4 * 1024;
 
 /// What the engine knows beside the action itself: plain values, taken at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,17 +90,19 @@ impl State {
     /// The values that mattered, for the record.
     pub fn to_json(&self, policies: &PolicySet) -> Value {
         let exceeded = self.exceeded.iter().map(|e| {
-            let limit = match e.limit {
-                Limit::Policy(number) => {
-                    policies.limits().get(number).map_or("", |spec| &spec.policy_id).to_owned()
-                }
-                Limit::Availability => "A.rate_limit".to_owned(),
-                Limit::Tracked => "A.tracked".to_owned(),
+            let (limit, nth) = match e.limit {
+                Limit::Policy(number) => recorded::name_of(policies, number),
+                Limit::Availability => (AVAILABILITY, None),
+                Limit::Tracked => (TRACKED, None),
             };
-            json!({
+            let mut told = json!({
                 "limit": limit, "max": thousandths(e.max), "retry_after_ms": e.retry_after_ms,
                 "seen": thousandths(e.seen), "window_seconds": e.window_seconds,
-            })
+            });
+            if let (Some(nth), Value::Object(map)) = (nth, &mut told) {
+                map.insert("nth".into(), nth.into());
+            }
+            told
         });
         let mut map = Map::new();
         map.insert("exceeded".into(), exceeded.collect());
@@ -101,10 +110,7 @@ impl State {
             map.insert("forgotten".into(), true.into());
         }
         if !self.history.is_empty() {
-            let history = self.history.iter().filter_map(|(number, answer)| {
-                Some((policies.histories().get(*number)?.name(), answer.as_str().into()))
-            });
-            map.insert("history".into(), Value::Object(history.collect()));
+            map.insert("history".into(), Value::Object(self.history_to_json(policies)));
         }
         if !self.labels.is_empty() {
             map.insert("labels".into(), self.labels.clone().into());
@@ -114,7 +120,27 @@ impl State {
         }
         Value::Object(map)
     }
+
+    /// Answers by question; where the questions are too long for a record, by their numbers: `#3`.
+    fn history_to_json(&self, policies: &PolicySet) -> Map<String, Value> {
+        let mut left = HISTORY_BYTES_MAX;
+        let named = self.history.iter().map(|(number, answer)| {
+            let name = policies.histories().get(*number)?.name();
+            left = left.checked_sub(name.len())?;
+            Some((name, answer.as_str().into()))
+        });
+        named.collect::<Option<Map<_, _>>>().unwrap_or_else(|| {
+            let numbered =
+                self.history.iter().map(|(number, answer)| (format!("#{number}"), answer.as_str().into()));
+            numbered.collect()
+        })
+    }
 }
+
+/// The availability check's limit in a record.
+const AVAILABILITY: &str = "A.rate_limit";
+/// The limit on how much is counted, in a record.
+const TRACKED: &str = "A.tracked";
 
 /// A number of thousandths as people wrote it: whole where it is.
 fn thousandths(value: u64) -> Value {

@@ -11,9 +11,11 @@ mod limits;
 mod memo;
 mod outcome;
 mod record;
+pub mod replay;
 mod runtime;
 mod sessions;
 mod snapshot;
+mod store;
 
 pub use config::{Config, Counting};
 pub use events::{Event, Subscription};
@@ -22,6 +24,7 @@ pub use memo::CacheStats;
 pub use outcome::{ObserveError, Outcome};
 pub use runtime::{OpenError, Runtime};
 pub use snapshot::{PACK_NAMES, Snapshot, SnapshotError, policy_files, policy_sources};
+pub use store::{KeepError, StoredError, stored};
 
 pub use maais_audit as audit;
 pub use maais_core as core;

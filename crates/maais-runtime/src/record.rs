@@ -3,6 +3,8 @@
 //!
 //! Nothing is decided here, and nothing is left out: a sealed value leaves its commitment in its place.
 
+pub(crate) mod floats;
+
 use std::io;
 
 use maais_audit::SealedValue;
@@ -29,6 +31,9 @@ pub(crate) struct Body {
     pub(crate) sealed: Vec<SealedValue>,
 }
 
+/// A sealed value and where it stood.
+type Closed = (String, SealedValue);
+
 /// The record of a decision on a request.
 pub(crate) fn of_request(
     facts: &Facts<'_>,
@@ -38,19 +43,29 @@ pub(crate) fn of_request(
     decision: &Decision,
 ) -> io::Result<Body> {
     let mut request = Value::Object(facts.request().to_json());
+    let floats = floats::of(&request);
     let mut sealed = Vec::new();
     for place in outermost(places_to_seal(facts)) {
         seal_at(&mut request, &place, &mut sealed)?;
     }
-    seal_oversized(&mut request, &mut sealed)?;
+    if size(&request) > REQUEST_BYTES_MAX {
+        seal_oversized(&mut request, facts, &mut sealed)?;
+    }
     let mut state = state.to_json(policies);
     if let (Some(session), Value::Object(map)) = (session, &mut state) {
         map.insert("session".into(), session.to_json());
     }
     let mut map = body(decision);
+    if let Some(mut floats) = floats {
+        // Places are made of names, which may be what was sealed.
+        if !sealed.is_empty() || size(&floats) > VALUE_BYTES_MAX {
+            seal_at(&mut floats, "", &mut sealed)?;
+        }
+        map.insert("floats".into(), floats);
+    }
     map.insert("request".into(), request);
     map.insert("state".into(), state);
-    Ok(Body { map, sealed })
+    Ok(Body { map, sealed: sealed.into_iter().map(|(_, closed)| closed).collect() })
 }
 
 /// The record of what should have been a request.
@@ -80,31 +95,31 @@ fn outermost(mut places: Vec<String>) -> Vec<String> {
     places.sort_unstable();
     let mut kept: Vec<String> = Vec::new();
     for place in places {
-        let within = |outer: &String| {
-            place.strip_prefix(outer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if !kept.iter().any(within) {
+        if !kept.iter().any(|outer| is_within(&place, outer)) {
             kept.push(place);
         }
     }
     kept
 }
 
-fn seal_at(request: &mut Value, place: &str, sealed: &mut Vec<SealedValue>) -> io::Result<()> {
+fn is_within(place: &str, outer: &str) -> bool {
+    place.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn seal_at(request: &mut Value, place: &str, sealed: &mut Vec<Closed>) -> io::Result<()> {
     if let Some(value) = request.pointer_mut(place) {
         let closed = seal(value)?;
         *value = closed.marker();
-        sealed.push(closed);
+        sealed.push((place.to_owned(), closed));
     }
     Ok(())
 }
 
 /// Seals what would make the record too long: large parameters, then, if that is not enough, everything
-/// that the agent could make grow.
-fn seal_oversized(request: &mut Value, sealed: &mut Vec<SealedValue>) -> io::Result<()> {
-    if size(request) <= REQUEST_BYTES_MAX {
-        return Ok(());
-    }
+/// that the agent could make grow. What is sealed is the value itself: nobody could tell a marker within it
+/// from what an agent wrote.
+fn seal_oversized(request: &mut Value, facts: &Facts<'_>, sealed: &mut Vec<Closed>) -> io::Result<()> {
+    let original = Value::Object(facts.request().to_json());
     for part in ["/parameters", "/context"] {
         let names: Vec<String> = match request.pointer(part) {
             Some(Value::Object(map)) => map
@@ -116,13 +131,28 @@ fn seal_oversized(request: &mut Value, sealed: &mut Vec<SealedValue>) -> io::Res
         };
         for name in names {
             let name = name.replace('~', "~0").replace('/', "~1");
-            seal_at(request, &format!("{part}/{name}"), sealed)?;
+            seal_whole(request, &original, &format!("{part}/{name}"), sealed)?;
         }
     }
     for part in ["/declared_goal", "/parameters", "/context", "/target"] {
         if size(request) > REQUEST_BYTES_MAX {
-            seal_at(request, part, sealed)?;
+            seal_whole(request, &original, part, sealed)?;
         }
+    }
+    Ok(())
+}
+
+/// Seals a place as it was before anything within it was sealed.
+fn seal_whole(
+    request: &mut Value,
+    original: &Value,
+    place: &str,
+    sealed: &mut Vec<Closed>,
+) -> io::Result<()> {
+    if let (Some(value), Some(original)) = (request.pointer_mut(place), original.pointer(place)) {
+        original.clone_into(value);
+        sealed.retain(|(inner, _)| !is_within(inner, place));
+        seal_at(request, place, sealed)?;
     }
     Ok(())
 }

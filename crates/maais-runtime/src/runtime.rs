@@ -12,9 +12,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use maais_audit::{Entry, Kind, Log, Receipt};
 use maais_core::attempt::Attempt;
-use maais_core::decide::decide;
 use maais_core::decision::Decision;
-use maais_core::facts::Facts;
 use maais_core::policy::Tri;
 use maais_core::request::Defaults;
 use maais_core::state::State;
@@ -30,7 +28,8 @@ use crate::memo::DetectorCache;
 use crate::outcome::{self, Expected, ObserveError, Outcome};
 use crate::record::{self, Body};
 use crate::sessions::{self, Sessions};
-use crate::snapshot::{Snapshot, SnapshotError};
+use crate::snapshot::{Snapshot, SnapshotError, Sources, VERSION};
+use crate::store::{self, KeepError};
 
 /// The tenant of agents that belong to none.
 const TENANT: &str = "default";
@@ -68,6 +67,9 @@ pub enum OpenError {
     /// Settings or policies.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// What a replay needs cannot be stored, so no decision is made under it.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// The log cannot be opened, or what is in it cannot be believed.
     #[error("the audit log cannot be opened: {0}")]
     Log(#[from] maais_audit::OpenError),
@@ -91,7 +93,8 @@ impl Runtime {
     /// # Errors
     /// When anything of this fails: an engine that could not decide or record does not exist.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let snapshot = Snapshot::load(config.settings.as_deref(), &config.policies)?;
+        let sources = Sources::read(config.settings.as_deref(), &config.policies)?;
+        let snapshot = sources.load(VERSION)?;
         for warning in &snapshot.warnings.0 {
             tracing::warn!(place = %warning.place(), "{}", warning.message);
         }
@@ -109,6 +112,7 @@ impl Runtime {
             Some(storage) => Log::open_on(storage.clone(), &config.home, options)?,
             None => Log::open(&config.home, options)?,
         };
+        store::keep(&config, &snapshot, &sources)?;
         let runtime = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             limits: Limits::new(CELLS_MAX, config.counting),
@@ -184,8 +188,7 @@ impl Runtime {
     /// # Errors
     /// Everything that is wrong with the new ones; or the log refuses to record the change.
     pub fn reload(&self) -> Result<(), OpenError> {
-        let loaded = Snapshot::load(self.config.settings.as_deref(), &self.config.policies);
-        let snapshot = loaded.inspect_err(|error| {
+        let snapshot = self.load_anew().inspect_err(|error| {
             self.counters.reload_failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "the new policies are not used; the old ones stay in force");
         })?;
@@ -194,6 +197,14 @@ impl Runtime {
         self.counters.reload_failures.store(0, Ordering::Relaxed);
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
+    }
+
+    /// What is loaded now, and stored so that its decisions can be derived again.
+    fn load_anew(&self) -> Result<Snapshot, OpenError> {
+        let sources = Sources::read(self.config.settings.as_deref(), &self.config.policies)?;
+        let snapshot = sources.load(VERSION)?;
+        store::keep(&self.config, &snapshot, &sources)?;
+        Ok(snapshot)
     }
 
     /// The id and time that an edge gives to a request without.
@@ -251,27 +262,28 @@ impl Runtime {
         let request = match attempt {
             Attempt::Valid(request) => request,
             Attempt::Malformed(malformed) => {
-                let mut decision = Decision::deny("request.malformed", malformed.error.to_string(), now.wall);
-                self.surround(&mut decision, snapshot, now);
+                let decision = Decision::deny("request.malformed", malformed.error.to_string(), now.wall);
+                let mut decision = snapshot.sign(decision, TENANT);
+                self.note_clock(&mut decision, now);
                 let body = record::of_malformed(malformed, &decision);
                 return Judged { decision, body: Ok(body), reservation: None, met: Vec::new() };
             }
         };
         let policies = &snapshot.policies;
-        let facts = Facts::new(request, &self.memo).typed(policies.tools());
-        let roles = snapshot.settings.roles_of(request.agent_id().as_str());
+        let facts = snapshot.facts(request, &self.memo);
+        let roles = snapshot.roles_of(request);
         let mut state = State { now: now.wall, tenant: TENANT.to_owned(), roles, ..State::default() };
         let counts = self.sessions.before(&sessions::key(request), policies, now.elapsed, &mut state);
         let reservation = self.limits.observe(snapshot, &facts, &mut state, now.elapsed);
-        let mut decision = decide(policies, &snapshot.settings, &facts, &state);
-        self.surround(&mut decision, snapshot, now);
+        let mut decision = snapshot.decide(&facts, &state);
+        self.note_clock(&mut decision, now);
         let counts = request.session_id().map(|_| counts);
         let body = record::of_request(&facts, &state, counts, policies, &decision);
         Judged { decision, body, reservation: Some(reservation), met: policies.histories_met(&facts, &state) }
     }
 
-    /// What the record says of the decision beside itself.
-    fn surround(&self, decision: &mut Decision, snapshot: &Snapshot, now: Now) {
+    /// A clock that went backwards is told.
+    fn note_clock(&self, decision: &mut Decision, now: Now) {
         let mut last = self.last_wall.lock();
         let mut degraded = Vec::new();
         if now.wall < *last {
@@ -279,8 +291,6 @@ impl Runtime {
         }
         *last = now.wall.max(*last);
         decision.metadata.insert("degraded".into(), json!(degraded));
-        decision.metadata.insert("snapshot".into(), snapshot.digest.clone().into());
-        decision.metadata.insert("tenant".into(), TENANT.into());
     }
 
     fn record(
@@ -401,7 +411,7 @@ enum RecordError {
 
 fn describe(snapshot: &Snapshot) -> Map<String, Value> {
     let mut body = Map::new();
-    body.insert("engine".into(), env!("CARGO_PKG_VERSION").into());
+    body.insert("engine".into(), snapshot.engine.clone().into());
     let files: Vec<String> = snapshot.files.iter().take(100).cloned().collect();
     body.insert("files".into(), json!(files));
     body.insert("policies".into(), snapshot.policies.digest().into());

@@ -7,13 +7,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use maais_core::decide::decide;
+use maais_core::decision::Decision;
 use maais_core::diagnostic::{Diagnostics, Source};
+use maais_core::facts::{Facts, Memo};
 use maais_core::policy::{self, PolicySet};
+use maais_core::request::ActionRequest;
 use maais_core::settings::{self, Settings};
+use maais_core::state::State;
 use sha2::{Digest as _, Sha256};
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
+/// The version of this engine.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The pack that is loaded when nobody names policies.
 const DEFAULT_PACK: &str = "baseline";
 /// Folders within folders.
@@ -34,6 +41,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// `sha256:…` over policies, settings and the version of the engine.
     pub digest: String,
+    /// The version of the engine that loaded them.
+    pub engine: String,
     /// The files that the policies came from.
     pub files: Vec<String>,
     /// What their authors should know.
@@ -86,31 +95,79 @@ impl Snapshot {
     /// # Errors
     /// Everything that is wrong with either, at once; then nothing is loaded.
     pub fn load(settings_file: Option<&Path>, policies: &[PathBuf]) -> Result<Self, SnapshotError> {
-        let (settings, mut warnings, settings_text) = load_settings(settings_file)?;
-        let base = settings_file.and_then(Path::parent).unwrap_or(Path::new(""));
-        let named: Vec<PathBuf> = match policies {
-            [] => settings.policies.iter().map(|path| relative_to(base, path)).collect(),
-            named => named.to_vec(),
-        };
-        let sources = match named.as_slice() {
-            [] => pack(DEFAULT_PACK).unwrap_or_default(),
-            named => policy_sources(named)?,
-        };
-        let loaded = policy::load(&sources)?;
-        warnings.0.extend(loaded.warnings.0);
-        let digest = digest(loaded.policies.digest(), &settings_text);
-        let files = sources.iter().map(|source| source.name.to_string()).collect();
-        Ok(Self { policies: loaded.policies, settings, digest, files, warnings })
+        Sources::read(settings_file, policies)?.load(VERSION)
+    }
+
+    /// The facts of an action, with what the policies declare of tools.
+    pub(crate) fn facts<'a>(&'a self, request: &'a ActionRequest, memo: &'a dyn Memo) -> Facts<'a> {
+        Facts::new(request, memo).typed(self.policies.tools())
+    }
+
+    /// The roles that the settings give an agent.
+    pub(crate) fn roles_of(&self, request: &ActionRequest) -> Vec<String> {
+        self.settings.roles_of(request.agent_id().as_str())
+    }
+
+    /// Decides, and says under what: all that follows from a state. The engine and a replay both ask here.
+    pub(crate) fn decide(&self, facts: &Facts<'_>, state: &State) -> Decision {
+        self.sign(decide(&self.policies, &self.settings, facts, state), &state.tenant)
+    }
+
+    /// The same decision, with the policies and the tenant that it was made under.
+    pub(crate) fn sign(&self, mut decision: Decision, tenant: &str) -> Decision {
+        decision.metadata.insert("snapshot".into(), self.digest.clone().into());
+        decision.metadata.insert("tenant".into(), tenant.into());
+        decision
     }
 }
 
-fn load_settings(file: Option<&Path>) -> Result<(Settings, Diagnostics, String), SnapshotError> {
-    let Some(file) = file else {
-        return Ok((Settings::default(), Diagnostics::default(), String::new()));
-    };
-    let source = read(file)?;
-    let loaded = settings::parse(&source)?;
-    Ok((loaded.settings, loaded.warnings, source.text.to_string()))
+/// What a snapshot is made of, as people wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sources {
+    pub(crate) settings: Option<Source>,
+    pub(crate) policies: Vec<Source>,
+}
+
+impl Sources {
+    /// Reads what is named, or else what the settings name.
+    pub(crate) fn read(settings_file: Option<&Path>, policies: &[PathBuf]) -> Result<Self, SnapshotError> {
+        let settings = settings_file.map(read).transpose()?;
+        let base = settings_file.and_then(Path::parent).unwrap_or(Path::new(""));
+        let named: Vec<PathBuf> = match (policies, &settings) {
+            ([], Some(source)) => {
+                let settings = settings::parse(source)?.settings;
+                settings.policies.iter().map(|path| relative_to(base, path)).collect()
+            }
+            (named, _) => named.to_vec(),
+        };
+        let policies = match named.as_slice() {
+            [] => pack(DEFAULT_PACK).unwrap_or_default(),
+            named => policy_sources(named)?,
+        };
+        Ok(Self { settings, policies })
+    }
+
+    /// Makes a snapshot of them, as that version of the engine would name it.
+    pub(crate) fn load(&self, engine: &str) -> Result<Snapshot, SnapshotError> {
+        let (settings, mut warnings) = match &self.settings {
+            None => (Settings::default(), Diagnostics::default()),
+            Some(source) => {
+                let loaded = settings::parse(source)?;
+                (loaded.settings, loaded.warnings)
+            }
+        };
+        let loaded = policy::load(&self.policies)?;
+        warnings.0.extend(loaded.warnings.0);
+        let settings_text = self.settings.as_ref().map_or("", |source| &source.text);
+        Ok(Snapshot {
+            digest: digest(engine, loaded.policies.digest(), settings_text),
+            engine: engine.to_owned(),
+            files: self.policies.iter().map(|source| source.name.to_string()).collect(),
+            policies: loaded.policies,
+            settings,
+            warnings,
+        })
+    }
 }
 
 /// A path in a settings file is relative to that file; a pack's name is itself.
@@ -206,9 +263,9 @@ fn read(file: &Path) -> Result<Source, SnapshotError> {
 }
 
 /// Everything that a decision depends on beside the action and the state.
-fn digest(policies: &str, settings: &str) -> String {
+fn digest(engine: &str, policies: &str, settings: &str) -> String {
     let mut hasher = Sha256::new();
-    for part in [env!("CARGO_PKG_VERSION"), policies, settings] {
+    for part in [engine, policies, settings] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }

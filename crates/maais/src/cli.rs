@@ -3,6 +3,7 @@
 mod policy;
 mod proofs;
 mod redact;
+mod replay;
 mod witness;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use maais_runtime::Config;
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
 pub(crate) use redact::Redact;
+pub(crate) use replay::Replay;
 pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
 
 /// The reference monitor for autonomous AI agents.
@@ -171,6 +173,8 @@ pub(crate) enum Audit {
     CheckExtract(CheckExtract),
     /// Erase what was sealed for a subject, on record.
     Redact(Redact),
+    /// Derive every decision again from what was recorded, and report what differs.
+    Replay(Replay),
     /// Write the log as C2SP tiles, for the tools of transparency logs.
     Tiles(Tiles),
     /// Print the newest records.

@@ -311,3 +311,42 @@ fn a_killed_process_loses_no_answer_that_it_gave() {
     let recorded = tail.lines().filter(|line| line.contains(r#""type":"decision""#)).count();
     assert!(recorded >= answered, "{recorded} records of {answered} answers");
 }
+
+#[test]
+fn replay_says_that_nothing_differs_or_what_and_what_would_be_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(code(&maais(folder.path(), &["audit", "replay"], "")), 1, "there is no log");
+    maais(folder.path(), &["check"], FINE);
+    maais(folder.path(), &["check"], EVIL);
+    let same = maais(folder.path(), &["audit", "replay"], "");
+    assert_eq!(code(&same), 0, "{}", err(&same));
+    assert!(out(&same).contains("2 decisions: 2 the same, 0 differ, 0 cannot be replayed"), "{}", out(&same));
+    let later = maais(folder.path(), &["audit", "replay", "--since", "2999-01-01"], "");
+    assert!(out(&later).contains("0 decisions"), "{}", out(&later));
+    assert_ne!(code(&maais(folder.path(), &["audit", "replay", "--since", "yesterday"], "")), 0);
+
+    let lax = folder.path().join("lax.yaml");
+    std::fs::write(&lax, "policies: [{id: lax, applies_to: '*', condition: {}, decision: DENY, reason: r}]")
+        .unwrap();
+    let otherwise = maais(folder.path(), &["audit", "replay", "--policies", lax.to_str().unwrap()], "");
+    assert_eq!(code(&otherwise), 2);
+    assert!(out(&otherwise).contains("1 would be decided otherwise"), "{}", out(&otherwise));
+    assert!(out(&otherwise).contains("lax"), "{}", out(&otherwise));
+
+    let segment = folder.path().join(".maais/log/0/seg/00000000000000000000.jsonl");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    std::fs::write(&segment, text.replacen("\"effect\":\"DENY\"", "\"effect\":\"ALLOW\"", 1)).unwrap();
+    let differs = maais(folder.path(), &["audit", "replay", ".maais", "--log", "0"], "");
+    assert_eq!(code(&differs), 2);
+    assert!(
+        out(&differs).contains("1 DIFFER") && out(&differs).contains("decision.effect"),
+        "{}",
+        out(&differs)
+    );
+    let json = maais(folder.path(), &["audit", "replay", "--json"], "");
+    assert_eq!(code(&json), 2);
+    let lines: Vec<Value> = out(&json).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["verdict"] == "different"), "{lines:?}");
+    assert_eq!(lines.last().unwrap()["summary"]["different"], 1);
+    assert_eq!(lines.last().unwrap()["summary"]["ok"], false);
+}

@@ -31,6 +31,11 @@ impl HistorySpec {
     pub fn name(&self) -> String {
         self.name.to_string()
     }
+
+    /// Whether that is its name.
+    pub fn is_named(&self, name: &str) -> bool {
+        *self.name == *name
+    }
 }
 
 /// What one session did, as far as a set of policies asks.

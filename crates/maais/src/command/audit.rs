@@ -4,6 +4,7 @@ mod checkpoint;
 mod cosign;
 mod proofs;
 mod redact;
+mod replay;
 mod verify;
 
 use std::error::Error;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::Extract(args) => proofs::extract(args),
         Audit::CheckExtract(args) => proofs::check_extract(args),
         Audit::Redact(args) => redact::run(args),
+        Audit::Replay(args) => replay::run(args),
         Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
