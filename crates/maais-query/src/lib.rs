@@ -16,10 +16,12 @@ pub mod export;
 mod filter;
 mod index;
 mod record;
+mod scan;
 mod walk;
 mod words;
 
 pub use filter::{Filter, NoTime, parse_time};
-pub use index::{Found, Hit, Index, IndexError, Progress, Rebuilt};
+pub use index::{Found, Hit, Index, IndexError, Progress, Rebuilt, Watch};
 pub use record::{Event, NoEvent};
-pub use walk::{Damage, Ended, Flow, Position, Stored, WalkError, logs, scan, walk};
+pub use scan::scan;
+pub use walk::{Damage, Ended, Flow, Position, Stored, WalkError, logs, walk};

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use maais_audit::{Folder, LeafHash, ReadError, StoredLine, StoredLines, folders};
 
-use crate::filter::Filter;
 use crate::record::Event;
 
 /// A place between two records of a log.
@@ -157,32 +156,6 @@ pub fn walk<E: From<ReadError>>(
         }
     }
     Ok(Ended { position, damage: None })
-}
-
-/// Shows the records of all logs that a filter lets through, log by log, without any index. Answers with the
-/// damage that it ended at, a log each.
-///
-/// # Errors
-/// When a log cannot be read, or whatever `show` fails with.
-pub fn scan<E: From<ReadError>>(
-    logs: &[Folder],
-    filter: &Filter,
-    mut show: impl FnMut(&Folder, &Stored<'_>) -> Result<Flow, E>,
-) -> Result<Vec<Damage>, E> {
-    let mut found = Vec::new();
-    for log in logs {
-        let mut stopped = false;
-        let ended = walk(log, Position::first(log)?, |stored| {
-            let flow = if filter.matches(&stored.event) { show(log, stored)? } else { Flow::On };
-            stopped = flow == Flow::Stop;
-            Ok::<_, E>(flow)
-        })?;
-        found.extend(ended.damage);
-        if stopped {
-            break;
-        }
-    }
-    Ok(found)
 }
 
 /// The record in a line, if it is the one that must come next.

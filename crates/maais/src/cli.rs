@@ -1,5 +1,6 @@
 //! What can be typed: commands, flags, help.
 
+mod audit_query;
 mod policy;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
+pub(crate) use audit_query::{Export, Query};
 pub(crate) use policy::{Eval, Explain, Policy};
 
 /// The reference monitor for autonomous AI agents.
@@ -194,6 +196,10 @@ pub(crate) enum Audit {
         #[arg(long)]
         json: bool,
     },
+    /// Find records.
+    Query(Query),
+    /// Write records for other systems.
+    Export(Export),
 }
 
 /// Measure decisions on this machine.

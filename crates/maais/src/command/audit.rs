@@ -1,4 +1,7 @@
-//! `maais audit verify|tail|show`.
+//! `maais audit verify|tail|show`; the other subcommands have a file each.
+
+mod export;
+mod query;
 
 use std::error::Error;
 use std::path::Path;
@@ -22,6 +25,8 @@ pub(crate) fn run(command: &Audit) -> Done {
     match command {
         Audit::Verify { home, json } => verify(home, *json),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
+        Audit::Query(args) => query::run(args),
+        Audit::Export(args) => export::run(args),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
     }
 }
