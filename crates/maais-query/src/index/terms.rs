@@ -30,7 +30,7 @@ pub(super) fn of(event: &Event<'_>, out: &mut String) {
         ('p', &event.policy),
     ];
     put('r', event.kind.name(), out);
-    for (letter, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
+    for (letter, value) in fields {
         put(letter, value, out);
     }
     for finding in event.findings.iter().filter(|finding| **finding != event.policy) {
