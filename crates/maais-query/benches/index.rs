@@ -58,7 +58,7 @@ fn main() {
     println!("index file {} MB, {:.0} % of the log", size / 1_000_000, size as f64 * 100.0 / bytes as f64);
 
     let filter =
-        Filter { agent: Some("agent-7".into()), text: Some("exfiltration".into()), ..Filter::default() };
+        Filter { agent: Some("agent-5".into()), text: Some("exfiltration".into()), ..Filter::default() };
     let begin = Instant::now();
     let found = index.answer(&logs, &filter, Some(20), &mut (), &mut |_| Ok(())).unwrap();
     println!("{} hits of one agent and a word: {:?}", found.hits, begin.elapsed());

@@ -22,42 +22,47 @@ const WARN: u8 = 13;
 pub(super) struct Requests<W: Write> {
     out: BufWriter<W>,
     origin: String,
-    records: Vec<Value>,
-    bytes: usize,
+    /// As JSON, with commas between them.
+    records: String,
+    count: usize,
 }
 
 impl<W: Write> Requests<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { out: BufWriter::new(out), origin: String::new(), records: Vec::new(), bytes: 0 }
+        Self { out: BufWriter::new(out), origin: String::new(), records: String::new(), count: 0 }
     }
 
-    fn add(&mut self, origin: &str, record: Value, bytes: usize) -> io::Result<()> {
-        if self.origin != origin || self.records.len() >= RECORDS_MAX || self.bytes >= BYTES_MAX {
+    fn add(&mut self, origin: &str, record: &Value) -> io::Result<()> {
+        if self.origin != origin || self.count >= RECORDS_MAX || self.records.len() >= BYTES_MAX {
             self.send()?;
             self.origin = origin.to_owned();
         }
-        self.records.push(record);
-        self.bytes += bytes;
+        if self.count > 0 {
+            self.records.push(',');
+        }
+        self.records.push_str(&record.to_string());
+        self.count += 1;
         Ok(())
     }
 
     fn send(&mut self) -> io::Result<()> {
-        self.bytes = 0;
-        let records = std::mem::take(&mut self.records);
-        if records.is_empty() {
+        if self.count == 0 {
             return Ok(());
         }
-        let resource = [
+        let resource = json!({"attributes": [
             text("service.name", "maais"),
             text("service.version", env!("CARGO_PKG_VERSION")),
             text("maais.log", &self.origin),
-        ];
+        ]});
         let scope = json!({"name": "maais.audit", "version": env!("CARGO_PKG_VERSION")});
-        let request = json!({"resourceLogs": [{
-            "resource": {"attributes": resource},
-            "scopeLogs": [{"scope": scope, "logRecords": records}],
-        }]});
-        writeln!(self.out, "{request}")
+        let records = &self.records;
+        writeln!(
+            self.out,
+            "{{\"resourceLogs\":[{{\"resource\":{resource},\"scopeLogs\":[{{\"scope\":{scope},\"logRecords\":[{records}]}}]}}]}}"
+        )?;
+        self.count = 0;
+        self.records.clear();
+        Ok(())
     }
 }
 
@@ -100,7 +105,7 @@ impl<W: Write> Encoder for Requests<W> {
             "body": {"stringValue": event.reason},
             "attributes": attributes,
         });
-        self.add(&event.origin, record, event.line.len())
+        self.add(&event.origin, &record)
     }
 
     fn checkpoint(&mut self, anchor: &Anchor) -> io::Result<()> {
@@ -115,7 +120,7 @@ impl<W: Write> Encoder for Requests<W> {
             "body": {"stringValue": anchor.note},
             "attributes": [text("maais.record.id", &id)],
         });
-        self.add(&anchor.origin, record, anchor.note.len())
+        self.add(&anchor.origin, &record)
     }
 
     fn flush(&mut self) -> io::Result<()> {
