@@ -52,16 +52,29 @@ fn main() {
     let begin = Instant::now();
     let mut index = Index::open(&Index::path_in(dir.path()), &mut ()).unwrap();
     index.follow(&logs, &mut ()).unwrap();
+    drop(index);
     let indexed = rate("index: read, parse, hash, insert, terms", records, begin);
     println!("index / plain insert {:.2}   index / walk {:.2}", indexed / plain, indexed / walked);
     let size = std::fs::metadata(Index::path_in(dir.path())).unwrap().len();
     println!("index file {} MB, {:.0} % of the log", size / 1_000_000, size as f64 * 100.0 / bytes as f64);
 
-    let filter =
-        Filter { agent: Some("agent-5".into()), text: Some("exfiltration".into()), ..Filter::default() };
-    let begin = Instant::now();
-    let found = index.answer(&logs, &filter, Some(20), &mut (), &mut |_| Ok(())).unwrap();
-    println!("{} hits of one agent and a word: {:?}", found.hits, begin.elapsed());
+    let text = |text: &str| Some(text.to_owned());
+    let questions = [
+        (
+            "one agent and a word, the newest 20",
+            Some(20),
+            Filter { agent: text("agent-5"), text: text("exfiltration"), ..Filter::default() },
+        ),
+        ("a common decision, the newest 20", Some(20), Filter { effect: text("ALLOW"), ..Filter::default() }),
+        ("one agent, all", None, Filter { agent: text("agent-7"), ..Filter::default() }),
+        ("everything, all", None, Filter::default()),
+    ];
+    for (what, limit, filter) in questions {
+        let index = Index::open(&Index::path_in(dir.path()), &mut ()).unwrap();
+        let begin = Instant::now();
+        let found = index.answer(&logs, &filter, limit, &mut (), &mut |_| Ok(())).unwrap();
+        println!("{what:<42} {:>10} hits in {:?}", found.hits, begin.elapsed());
+    }
 
     for format in Format::ALL {
         let begin = Instant::now();

@@ -170,7 +170,7 @@ pub enum ExportError {
 }
 
 /// Records between two times that the cursor is moved.
-const RECORDS_A_BATCH: u64 = 50_000;
+const RECORDS_A_BATCH: u64 = 10_000;
 
 /// Who watches an export at work.
 pub trait Observe {

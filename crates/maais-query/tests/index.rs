@@ -135,7 +135,8 @@ fn records_of_several_logs_come_in_order_of_time() {
         one.append(&time(n * 2), "t", decision("one", "x", "ALLOW", "p", "r"));
         two.append(&time(n * 2 + 1), "t", decision("two", "x", "ALLOW", "p", "r"));
     }
-    (one.flush(), two.flush());
+    one.flush();
+    two.flush();
     let lines = ask(home.path(), &Filter::default(), None).unwrap().lines;
     let agents: Vec<_> = lines.iter().map(|line| line.contains("\"agent_id\":\"one\"")).collect();
     assert_eq!(agents, [true, false].repeat(10));
