@@ -18,6 +18,7 @@ mod cosigned;
 mod entry;
 mod extract;
 mod flush;
+mod folder;
 mod growing;
 mod head;
 mod keys;
@@ -54,6 +55,7 @@ pub use cosigned::{
 };
 pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
 pub use extract::{ExtractError, ExtractReport, extract, verify_extract};
+pub use folder::{Folder, Prover, StoredLine, StoredLines, folders};
 pub use layout::SLOTS_MAX;
 pub use leaf::{LeafHash, NoLeafHash};
 pub use log::{Log, Options};

@@ -5,7 +5,7 @@
 //! means is not looked at.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
@@ -38,11 +38,18 @@ pub(crate) struct LinePlace {
 pub(crate) struct Lines {
     files: vec::IntoIter<(u64, PathBuf)>,
     open: Option<(LinePlace, BufReader<File>)>,
+    /// Where reading the next file begins: 0 in all but the first.
+    offset: u64,
 }
 
 impl Lines {
     pub(crate) fn new(segments: Vec<(u64, PathBuf)>) -> Self {
-        Self { files: segments.into_iter(), open: None }
+        Self::from_offset(segments, 0)
+    }
+
+    /// Those from that byte of the first segment on; their numbers count from there.
+    pub(crate) fn from_offset(segments: Vec<(u64, PathBuf)>, offset: u64) -> Self {
+        Self { files: segments.into_iter(), open: None, offset }
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -55,8 +62,11 @@ impl Lines {
             let Some((first, path)) = self.files.next() else {
                 return Ok(None);
             };
-            let reader = BufReader::with_capacity(1 << 18, File::open(&path)?);
-            self.open = Some((LinePlace { first, path: path.into(), number: 1, offset: 0 }, reader));
+            let offset = std::mem::take(&mut self.offset);
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(offset))?;
+            let reader = BufReader::with_capacity(1 << 18, file);
+            self.open = Some((LinePlace { first, path: path.into(), number: 1, offset }, reader));
         }
     }
 }

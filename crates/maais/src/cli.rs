@@ -1,5 +1,6 @@
 //! What can be typed: commands, flags, help.
 
+mod audit_query;
 mod policy;
 mod proofs;
 mod redact;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
+pub(crate) use audit_query::{Export, Query};
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
 pub(crate) use redact::Redact;
@@ -214,6 +216,10 @@ pub(crate) enum Audit {
         #[arg(long)]
         json: bool,
     },
+    /// Find records.
+    Query(Query),
+    /// Write records for other systems.
+    Export(Export),
 }
 
 /// Measure decisions on this machine.

@@ -8,7 +8,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("maais-core", &[]),
     ("maais-audit", &[]),
     ("maais-runtime", &["maais-core", "maais-audit"]),
-    ("maais", &["maais-core", "maais-audit", "maais-runtime"]),
+    ("maais-query", &["maais-audit"]),
+    ("maais", &["maais-core", "maais-audit", "maais-query", "maais-runtime"]),
     ("maais-py", &["maais-core", "maais-audit", "maais-runtime"]),
     ("xtask", &[]),
 ];

@@ -2,7 +2,9 @@
 
 mod checkpoint;
 mod cosign;
+mod export;
 mod proofs;
+mod query;
 mod redact;
 mod replay;
 mod verify;
@@ -38,6 +40,8 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::Replay(args) => replay::run(args),
         Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
+        Audit::Query(args) => query::run(args),
+        Audit::Export(args) => export::run(args),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
     }
 }
