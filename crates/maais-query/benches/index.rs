@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p maais-query --bench index -- 300000` prints records a second and the ratio.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 #[path = "../tests/handmade/mod.rs"]
 mod handmade;
