@@ -6,8 +6,8 @@
 //! "PASSWORD", "value": "x"`), also when the whole is escaped inside another string. It is no
 //! parser of any of these languages.
 
+use super::checksum::base64;
 use super::name::{self, Strength};
-use super::token::decode;
 use super::value::{self, VALUE_MAX, Value};
 use super::{Hit, Kind};
 
@@ -21,7 +21,7 @@ pub(super) fn named(name: &str, text: &str) -> Option<Hit> {
 }
 
 fn hit(start: usize, end: usize) -> Hit {
-    Hit { kind: Kind::Password, start, end, masked: "[secret]".to_owned() }
+    Hit::new(Kind::Password, (start, end), "[secret]".to_owned())
 }
 
 /// Looks at the name around a word that the automaton found; returns where the name ends too.
@@ -215,7 +215,8 @@ pub(super) fn user_flag(text: &str, end: usize) -> Option<Hit> {
 /// `Basic` and base64 of `user:password` (RFC 7617).
 pub(super) fn basic(text: &str, end: usize) -> Option<Hit> {
     let (start, token) = header_value(text, end)?;
-    let decoded = decode(token).filter(|_| token.len() >= 8)?;
+    let decoded =
+        base64(token).filter(|_| token.len() >= 8).and_then(|bytes| String::from_utf8(bytes).ok())?;
     let (user, password) = decoded.split_once(':')?;
     let printable = !decoded.contains(char::is_control) && !password.is_empty();
     let example =

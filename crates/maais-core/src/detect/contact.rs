@@ -5,7 +5,7 @@
 //! separators, or where a word before them says telephone; ten bare digits are an id.
 
 use super::number::{Run, ends_here, says};
-use super::{HITS_MAX, Hit, Kind};
+use super::{Hit, Kind};
 
 /// RFC 5321 4.5.3.1.
 const LOCAL_MAX: usize = 64;
@@ -16,8 +16,8 @@ const FILE_ENDINGS: &[&str] =
     &["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "html", "json", "local"];
 
 /// Adds the e-mail addresses in `text`.
-pub(super) fn emails(text: &str, hits: &mut Vec<Hit>) {
-    let limit = hits.len() + HITS_MAX;
+pub(super) fn emails(text: &str, limit: usize, hits: &mut Vec<Hit>) {
+    let limit = hits.len().saturating_add(limit);
     for (at, _) in text.match_indices('@') {
         hits.extend(email(text, at));
         if hits.len() >= limit {
@@ -58,7 +58,7 @@ fn email(text: &str, at: usize) -> Option<Hit> {
     // `git@host:path` is a remote, not a person.
     let remote = local_part == "git" && bytes.get(end) == Some(&b':');
     let masked = || local_part.chars().take(1).chain("…@".chars()).chain(domain.chars()).collect();
-    (!remote).then(|| Hit { kind: Kind::Email, start, end, masked: masked() })
+    (!remote).then(|| Hit::new(Kind::Email, (start, end), masked()))
 }
 
 fn is_local(byte: u8) -> bool {
@@ -101,7 +101,7 @@ pub(super) fn phone(text: &str, name: &str, run: &Run) -> Option<Hit> {
     let lead = if before.ends_with(b"(+") { 2 } else { usize::from(international || bracketed) };
     let last: String = text.get(..end)?.chars().rev().filter(char::is_ascii_digit).take(2).collect();
     let masked = format!("…{}", last.chars().rev().collect::<String>());
-    Some(Hit { kind: Kind::Phone, start: run.start - lead, end, masked })
+    Some(Hit::new(Kind::Phone, (run.start - lead, end), masked))
 }
 
 /// Digits of a dialled number and where it ends; separators are single, brackets may follow.
@@ -154,7 +154,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let mut hits = Vec::new();
-        emails(text, &mut hits);
+        emails(text, 64, &mut hits);
         hits.iter().map(|hit| &text[hit.start..hit.end]).collect()
     }
 
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_mask_keeps_the_domain_and_one_letter() {
         let mut hits = Vec::new();
-        emails("ann@example.org", &mut hits);
+        emails("ann@example.org", 64, &mut hits);
         assert_eq!(hits.first().map(|hit| hit.masked.as_str()), Some("a…@example.org"));
     }
 }

@@ -5,7 +5,7 @@
 //! `identity` and `contact`. Bare digits without a checksum (nine for a social security number, ten
 //! for a telephone) count only where the words before them, or the parameter's name, say so.
 
-use super::{HITS_MAX, Hit, Kind, contact, identity};
+use super::{Hit, Kind, contact, identity};
 
 /// Digits of the longest number that is looked for, and some.
 const DIGITS_MAX: usize = 20;
@@ -59,10 +59,11 @@ impl Run {
 }
 
 /// Adds the numbers in `text`; `name` is the parameter's.
-pub(super) fn scan(text: &str, name: &str, hits: &mut Vec<Hit>) {
+pub(super) fn scan(text: &str, name: &str, limit: usize, hits: &mut Vec<Hit>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    let limit = hits.len() + HITS_MAX;
+    // Telephone numbers, of which anybody has many, do not use up the room of the others.
+    let (mut phones, mut others) = (0, 0);
     while let Some(found) = bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
         let start = at + found;
         let found = iban(text, start).or_else(|| number(text, name, start));
@@ -70,8 +71,13 @@ pub(super) fn scan(text: &str, name: &str, hits: &mut Vec<Hit>) {
             Some(hit) => hit.end,
             None => start + run_of_word(bytes, start),
         };
-        hits.extend(found);
-        if hits.len() >= limit {
+        let Some(hit) = found else { continue };
+        let count = if hit.kind == Kind::Phone { &mut phones } else { &mut others };
+        *count += 1;
+        if *count <= limit {
+            hits.push(hit);
+        }
+        if others >= limit {
             return;
         }
     }
@@ -181,12 +187,7 @@ fn card(text: &str, run: &Run) -> Option<Hit> {
             && identity::luhn(digits)
             && ends_here(text.as_bytes(), end);
         let last = digits.iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
-        valid.then(|| Hit {
-            kind: Kind::PaymentCard,
-            start: run.start,
-            end,
-            masked: last.fold("…".to_owned(), push),
-        })
+        valid.then(|| Hit::new(Kind::PaymentCard, (run.start, end), last.fold("…".to_owned(), push)))
     })
 }
 
@@ -203,7 +204,7 @@ fn social_security(text: &str, name: &str, run: &Run) -> Option<Hit> {
     let shaped =
         dashed || ((run.groups() == [9].as_slice() || run.groups() == [3, 2, 4].as_slice()) && said());
     let valid = shaped && identity::social_security(run.digits()) && ends_here(text.as_bytes(), run.end);
-    valid.then(|| Hit { kind: Kind::UsSsn, start: run.start, end: run.end, masked: "***-**-****".to_owned() })
+    valid.then(|| Hit::new(Kind::UsSsn, (run.start, run.end), "***-**-****".to_owned()))
 }
 
 /// Whether a word stands shortly before the number or in the parameter's name.
@@ -245,12 +246,7 @@ fn iban(text: &str, start: usize) -> Option<Hit> {
     let next = text.as_bytes().get(end).copied().unwrap_or(b' ');
     let whole = iban.len() == length && !next.is_ascii_alphanumeric();
     let masked = || format!("{}…", iban.get(..2).unwrap_or_default());
-    (whole && identity::iban_checks(&iban)).then(|| Hit {
-        kind: Kind::Iban,
-        start: from,
-        end,
-        masked: masked(),
-    })
+    (whole && identity::iban_checks(&iban)).then(|| Hit::new(Kind::Iban, (from, end), masked()))
 }
 
 #[cfg(test)]
@@ -259,7 +255,7 @@ mod tests {
 
     fn kinds(name: &str, text: &str) -> Vec<(Kind, String)> {
         let mut hits = Vec::new();
-        scan(text, name, &mut hits);
+        scan(text, name, 64, &mut hits);
         hits.iter().map(|hit| (hit.kind, text[hit.start..hit.end].to_owned())).collect()
     }
 
