@@ -6,7 +6,7 @@
 //! "PASSWORD", "value": "x"`), also when the whole is escaped inside another string. It is no
 //! parser of any of these languages.
 
-use super::checksum::base64;
+use super::literal::{ESCAPED_QUOTES, read_value};
 use super::name::{self, Strength};
 use super::value::{self, VALUE_MAX, Value};
 use super::{Hit, Kind};
@@ -20,7 +20,7 @@ pub(super) fn named(name: &str, text: &str) -> Option<Hit> {
     secret.then(|| hit(start, start + trimmed.len()))
 }
 
-fn hit(start: usize, end: usize) -> Hit {
+pub(super) fn hit(start: usize, end: usize) -> Hit {
     Hit::new(Kind::Password, (start, end), "[secret]".to_owned())
 }
 
@@ -38,17 +38,43 @@ pub(super) fn at(text: &str, start: usize, end: usize) -> (usize, Option<Hit>) {
         return (to, spaced_literal(text, to));
     }
     let name = full.trim_end_matches(['-', '.']);
-    let Some(strength) = name::strength(name) else {
+    let spaced = spaced_name(text, from, name);
+    let Some(strength) = name::strength(name).max(spaced.and_then(name::strength)) else {
         return (to, None);
     };
-    let context = Context { text, from, to: from + name.len(), flag: full.starts_with('-') };
-    let Some((at, value)) = context.value() else {
-        return (to, None);
-    };
-    let told_twice =
-        value.text.eq_ignore_ascii_case(name) || value.text.len() < 24 && context.repeats(value.text);
-    let secret = !told_twice && value::is_secret(value, strength);
-    (to, secret.then(|| hit(at, at + value.text.len())))
+    let from = from - spaced.map_or(0, |whole| whole.len() - name.len());
+    let context =
+        Context { text, from, to: from + spaced.unwrap_or(name).len(), flag: full.starts_with('-') };
+    let hit = context.given().and_then(|given| context.judge(name, strength, given));
+    (to, hit)
+}
+
+/// `secret key`, `API token`: the name with the word before it, if the two say more than the last alone.
+fn spaced_name<'a>(text: &'a str, from: usize, name: &str) -> Option<&'a str> {
+    if !["key", "keys", "token", "code"].iter().any(|last| last.eq_ignore_ascii_case(name)) {
+        return None;
+    }
+    let before = text.get(..from)?.strip_suffix(' ')?;
+    let word = before.bytes().rev().take(20).take_while(u8::is_ascii_alphabetic).count();
+    let whole = text.get(before.len() - word..from + name.len())?;
+    name::strength(whole).filter(|strength| *strength > Strength::Weak).map(|_| whole)
+}
+
+/// A value and how it was given to its name.
+struct Given<'a> {
+    at: usize,
+    value: Value<'a>,
+    by: By,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// `=`, `:` and their like: what stands there is the value.
+    Assignment,
+    /// `==`, the argument of a call on the right-hand side: perhaps.
+    Allusion,
+    /// `is`: a sentence, most of which say something else.
+    Sentence,
 }
 
 /// A name and what surrounds it.
@@ -61,26 +87,63 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn value(&self) -> Option<(usize, Value<'a>)> {
+    /// Whether what was given is a secret.
+    fn judge(&self, name: &str, strength: Strength, given: Given<'a>) -> Option<Hit> {
+        let Given { at, value, by } = given;
+        let text = value.text;
+        if text.eq_ignore_ascii_case(name) || (text.len() < 24 && self.repeats(text)) {
+            return None;
+        }
+        let secret = match by {
+            By::Assignment => value::is_secret(value, strength),
+            By::Allusion if strength == Strength::Strong => value.quoted && value::is_told(value),
+            By::Allusion => value::is_secret(value, Strength::Weak),
+            By::Sentence => value::is_told(value) && value::is_secret(value, strength),
+        };
+        if secret {
+            return Some(hit(at, at + text.len()));
+        }
+        // `"apitoken": "{\"name\": \"x\", \"sig\": \"…\"}"`: one of the values in the object is the secret.
+        text.starts_with('{').then(|| member(at, text)).flatten()
+    }
+
+    fn given(&self) -> Option<Given<'a>> {
         let rest = self.text.get(self.to..)?;
         let element = self.text.get(..self.from)?.ends_with('<');
         if let Some(body) = rest.strip_prefix('>').filter(|_| element) {
             let end = body.find('<').filter(|end| *end <= VALUE_MAX)?;
-            return Some((self.to + 1, Value { text: body.get(..end)?, quoted: true }));
+            let text = body.get(..end)?;
+            let trimmed = text.trim();
+            let at = self.to + 1 + text.len() - text.trim_start().len();
+            return Some(Given { at, value: Value { text: trimmed, quoted: true }, by: By::Assignment });
         }
         let closed = skip_quotes(rest);
         let spaced = closed.trim_start_matches([' ', '\t']);
+        let quoted_name = closed.len() < rest.len();
+        if let Some(compared) = comparison(spaced) {
+            let literal = compared.trim_start_matches(' ');
+            return self.read(literal, By::Allusion).filter(|given| given.value.quoted);
+        }
         let after = match separator(spaced) {
             Some(after) => self.behind_type(after),
-            None if closed.len() < rest.len() => value_member(spaced)?,
+            None if quoted_name => pair_member(spaced, self.opened())?,
             None if self.flag && spaced.len() < closed.len() => spaced,
-            None => {
-                let call = spaced.strip_prefix('(').filter(|inner| inner.starts_with(['"', '\'']));
-                let literal = spaced.starts_with('\'').then_some(spaced);
-                call.or(literal)?
-            }
+            None => match bare_literal(spaced).or_else(|| typed(spaced)).or_else(|| self.defined(spaced)) {
+                Some(literal) => literal,
+                None => return self.read(said(spaced).or_else(|| next_word(spaced))?, By::Sentence),
+            },
         };
-        read_value(self.text, after.trim_start_matches([' ', '\t']))
+        let after = after.trim_start_matches([' ', '\t']);
+        self.read(after, By::Assignment).map(|given| argument(given, after, self.text))
+    }
+
+    /// Whether a quote stands before the name, so that the one behind closes it.
+    fn opened(&self) -> bool {
+        self.text.get(..self.from).is_some_and(|before| before.ends_with(['"', '\'', '`']))
+    }
+
+    fn read(&self, rest: &'a str, by: By) -> Option<Given<'a>> {
+        read_value(self.text, rest).map(|(at, value)| Given { at, value, by })
     }
 
     /// `password: str = "x"`: the value stands behind the type.
@@ -95,15 +158,21 @@ impl<'a> Context<'a> {
         if word > 0 { assigned.unwrap_or(after) } else { after }
     }
 
+    /// `#define PASSWORD "x"`, `set password "x"`: the word before says that a value follows.
+    fn defined(&self, spaced: &'a str) -> Option<&'a str> {
+        let before = self.text.get(..self.from)?.trim_end_matches([' ', '\t']);
+        let word = before.get(before.floor_char_boundary(before.len().saturating_sub(8))..)?;
+        let word = word.rsplit(|c: char| !c.is_ascii_alphabetic()).next()?.to_ascii_lowercase();
+        let defines = ["define", "global", "set", "setenv", "const", "export"].contains(&word.as_str());
+        (defines && spaced.starts_with('"')).then_some(spaced)
+    }
+
     /// Whether the value stands somewhere else on the line too, as in `{user: "ann", pass: "ann"}`:
     /// an example, or the name of a variable.
     fn repeats(&self, value: &str) -> bool {
         let before = self.text.get(..self.from).unwrap_or_default();
-        let line = before
-            .get(before.len().saturating_sub(120)..)
-            .or_else(|| before.lines().last())
-            .unwrap_or_default();
-        let line = line.rsplit('\n').next().unwrap_or_default();
+        let near = before.get(before.floor_char_boundary(before.len().saturating_sub(120))..);
+        let line = near.unwrap_or_default().rsplit('\n').next().unwrap_or_default();
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         !value.is_empty() && line.split(|c| !is_word(c)).any(|word| word == value)
     }
@@ -111,135 +180,109 @@ impl<'a> Context<'a> {
 
 /// Closing quotes of a name, escaped or not.
 fn skip_quotes(text: &str) -> &str {
-    text.trim_start_matches(['"', '\'', '`', '\\', ']'])
-}
-
-/// `=`, `:`, `:=`, `=>`; not a comparison, a scope or a default.
-fn separator(text: &str) -> Option<&str> {
-    for compared in ["==", "=~", "::", ":-"] {
-        if text.starts_with(compared) {
-            return None;
+    let mut rest = text;
+    loop {
+        let plain = rest.trim_start_matches(['"', '\'', '`', '\\', ']']);
+        let escaped = ESCAPED_QUOTES.iter().find_map(|quote| plain.strip_prefix(quote));
+        match escaped {
+            Some(shorter) => rest = shorter,
+            None => return plain,
         }
     }
-    [":=", "=>", "=", ":"].iter().find_map(|sep| text.strip_prefix(sep))
 }
 
-/// `"name": "PASSWORD", "value": "x"`, as containers are given their environment.
-fn value_member(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix(',')?.trim_start();
-    let rest = skip_quotes(rest);
-    let rest = rest.strip_prefix("value").or_else(|| rest.strip_prefix("Value"))?;
-    separator(skip_quotes(rest).trim_start())
+/// `==`, `!=`, `===`, `!==`: a literal that a secret is compared with is the secret.
+fn comparison(text: &str) -> Option<&str> {
+    ["!==", "===", "!=", "=="].iter().find_map(|sign| text.strip_prefix(sign))
+}
+
+/// Signs that give a value; longest first where one begins another.
+const SEPARATORS: [&str; 12] = [":::=", "::=", ":=", "=>", "?=", ".=", "||=", "%3D", "%3d", "=", ":-", ":"];
+
+/// Behind the sign; not a match or a scope.
+fn separator(text: &str) -> Option<&str> {
+    let scope = text.starts_with("::") && !text.starts_with("::=") && !text.starts_with(":::=");
+    if text.starts_with("=~") || scope {
+        return None;
+    }
+    SEPARATORS.iter().find_map(|sign| text.strip_prefix(sign))
+}
+
+/// `PASSWORD 'x'`, `password("x")`.
+fn bare_literal(spaced: &str) -> Option<&str> {
+    let call = spaced.strip_prefix('(').filter(|inner| inner.starts_with(['"', '\'']));
+    call.or_else(|| spaced.starts_with('\'').then_some(spaced))
+}
+
+/// `var token string = "x"`: a type between name and value.
+fn typed(spaced: &str) -> Option<&str> {
+    let word =
+        spaced.bytes().take(30).take_while(|b| b.is_ascii_alphanumeric() || b"_*[]<>.".contains(b)).count();
+    let value = spaced.get(word..)?.trim_start_matches(' ').strip_prefix("= ")?.trim_start_matches(' ');
+    (word > 0 && value.starts_with(['"', '\'', '`'])).then_some(value)
+}
+
+/// `password is x`, `the token is: x`.
+fn said(spaced: &str) -> Option<&str> {
+    let rest = ["is ", "is: ", "was ", "will be "].iter().find_map(|verb| spaced.strip_prefix(verb))?;
+    Some(rest.trim_start_matches(' '))
+}
+
+/// `auth token 4f9a1c77…`: no sign at all, but a word that is long for one.
+fn next_word(spaced: &str) -> Option<&str> {
+    let length = spaced.bytes().take(TOKEN_MIN).take_while(u8::is_ascii_alphanumeric).count();
+    (length == TOKEN_MIN).then_some(spaced)
+}
+
+/// Letters and digits without a break that no word has.
+const TOKEN_MIN: usize = 20;
+
+/// `bytes("x")`, `Buffer.from('x', 'hex')`: what was read bare was a call; its first argument, if that is a
+/// literal, may be the value.
+fn argument<'a>(given: Given<'a>, after: &'a str, text: &'a str) -> Given<'a> {
+    if given.value.quoted {
+        return given;
+    }
+    let window = after.get(..after.floor_char_boundary(60)).unwrap_or_default();
+    let callee = |b: u8| b.is_ascii_alphanumeric() || b"_.[]:( ".contains(&b);
+    let opened = window.bytes().take_while(|b| callee(*b)).count();
+    let called = window.get(..opened).is_some_and(|callee| callee.ends_with('('));
+    let literal = after.get(opened..).filter(|rest| called && rest.starts_with(['"', '\'', '`']));
+    match literal.and_then(|literal| read_value(text, literal)) {
+        Some((at, value)) => Given { at, value, by: By::Allusion },
+        None => given,
+    }
+}
+
+/// The first member of an object in a text that looks issued.
+fn member(at: usize, object: &str) -> Option<Hit> {
+    let quote = |c: char| matches!(c, '"' | '\'' | '\\');
+    let mut from = at;
+    object.split(quote).take(32).find_map(|piece| {
+        let start = from;
+        from += piece.len() + 1;
+        value::is_secret(Value { text: piece, quoted: true }, Strength::Weak)
+            .then(|| hit(start, start + piece.len()))
+    })
+}
+
+/// The value in a pair whose name was quoted: `"name": "PASSWORD", "value": "x"`, as containers are given
+/// their environment; `key="PASSWORD" value="x"`; `("PASSWORD", "x")`.
+fn pair_member(text: &str, opened: bool) -> Option<&str> {
+    let rest = text.strip_prefix(',').unwrap_or(text).trim_start();
+    let named = skip_quotes(rest);
+    if let Some(rest) = named.strip_prefix("value").or_else(|| named.strip_prefix("Value")) {
+        return separator(skip_quotes(rest).trim_start());
+    }
+    (opened && text.starts_with(',') && rest.starts_with(['"', '\''])).then_some(rest)
 }
 
 /// `IDENTIFIED BY 'x'`, `ConvertTo-SecureString "x"`.
 fn spaced_literal(text: &str, at: usize) -> Option<Hit> {
     let rest = text.get(at..)?.trim_start_matches([' ', '(']);
-    if !rest.starts_with(['"', '\'']) {
-        return None;
-    }
     let (at, value) = read_value(text, rest)?;
-    value::is_secret(value, Strength::Strong).then(|| hit(at, at + value.text.len()))
-}
-
-/// Reads the value that `rest`, a tail of `text`, begins with.
-fn read_value<'a>(text: &'a str, rest: &'a str) -> Option<(usize, Value<'a>)> {
-    let window = rest.get(..rest.floor_char_boundary(VALUE_MAX + 16))?;
-    // Raw and byte strings, PowerShell's `@"`, Objective-C's `@"`.
-    let literal =
-        window.strip_prefix(['b', 'r', 'u', 'f', '@', 'L']).filter(|rest| rest.starts_with(['"', '\'']));
-    let window = literal.unwrap_or(window);
-    let escapes = window.len() - window.trim_start_matches('\\').len();
-    let opened = window.get(escapes..)?;
-    let quote = opened.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'));
-    let body = match quote {
-        Some(quote) => opened.trim_start_matches(quote),
-        None => window,
-    };
-    let end = match quote {
-        Some(quote) => end_of_literal(body, quote, escapes)?,
-        None => body.find(|c: char| c.is_whitespace() || ",;&|\"'`<>)}]\\".contains(c)).unwrap_or(body.len()),
-    };
-    let found = body.get(..end)?;
-    let found = if quote.is_some() { found } else { found.trim_end_matches(['.', ':']) };
-    let start = text.len() - rest.len() + (rest.len().min(window_len(rest)) - body.len());
-    Some((start, Value { text: found, quoted: quote.is_some() }))
-}
-
-fn window_len(rest: &str) -> usize {
-    rest.floor_char_boundary(VALUE_MAX + 16)
-}
-
-/// Where a literal ends: at its quote with as many backslashes before it as at its start.
-fn end_of_literal(body: &str, quote: char, escapes: usize) -> Option<usize> {
-    let mut run = 0;
-    for (at, c) in body.char_indices() {
-        match c {
-            '\\' => run += 1,
-            '\n' => return None,
-            c if c == quote && run <= escapes => return Some(at - run),
-            _ => run = 0,
-        }
-    }
-    None
-}
-
-/// The password of `scheme://user:password@host` around the `://` at `at` (RFC 3986 3.2.1).
-pub(super) fn url_password(text: &str, at: usize) -> Option<Hit> {
-    let rest = text.get(at + 3..)?;
-    let rest = rest.get(..rest.floor_char_boundary(VALUE_MAX))?;
-    let end = rest
-        .find(|c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\,".contains(c))
-        .unwrap_or(rest.len());
-    let authority = rest.get(..end)?;
-    let (user, host) = authority.rsplit_once('@')?;
-    let (name, password) = user.split_once(':')?;
-    let secret = !host.is_empty()
-        && name != password
-        && value::is_secret(Value { text: password, quoted: true }, Strength::Strong);
-    let start = at + 3 + name.len() + 1;
-    secret.then(|| hit(start, start + password.len()))
-}
-
-/// `curl --user name:password`: the automaton stopped behind the flag.
-pub(super) fn user_flag(text: &str, end: usize) -> Option<Hit> {
-    let rest = text.get(end..)?.trim_start_matches([' ', '=']);
-    let (start, pair) = read_value(text, rest)?;
-    let (user, password) = pair.text.split_once(':')?;
-    let plain = !user.is_empty() && user != password && !password.starts_with(['/', '\\']);
-    let secret = plain && value::is_secret(Value { text: password, quoted: true }, Strength::Strong);
-    let start = start + user.len() + 1;
-    secret.then(|| hit(start, start + password.len()))
-}
-
-/// `Basic` and base64 of `user:password` (RFC 7617).
-pub(super) fn basic(text: &str, end: usize) -> Option<Hit> {
-    let (start, token) = header_value(text, end)?;
-    let decoded =
-        base64(token).filter(|_| token.len() >= 8).and_then(|bytes| String::from_utf8(bytes).ok())?;
-    let (user, password) = decoded.split_once(':')?;
-    let printable = !decoded.contains(char::is_control) && !password.is_empty();
-    let example =
-        user.eq_ignore_ascii_case("user") || user.eq_ignore_ascii_case("username") || user == password;
-    (printable && !example).then(|| hit(start, start + token.len()))
-}
-
-/// `Bearer` and a token (RFC 6750).
-pub(super) fn bearer(text: &str, end: usize) -> Option<Hit> {
-    let (start, token) = header_value(text, end)?;
-    value::is_secret(Value { text: token, quoted: true }, Strength::Weak)
-        .then(|| hit(start, start + token.len()))
-}
-
-fn header_value(text: &str, end: usize) -> Option<(usize, &str)> {
-    let rest = text.get(end..)?;
-    let body = rest.trim_start_matches(' ');
-    let length = body
-        .bytes()
-        .take(VALUE_MAX)
-        .take_while(|b| b.is_ascii_alphanumeric() || b"+/=-_.~".contains(b))
-        .count();
-    Some((end + rest.len() - body.len(), body.get(..length)?))
+    let secret = value::is_secret(value, Strength::Strong) && (value.quoted || value::is_told(value));
+    secret.then(|| hit(at, at + value.text.len()))
 }
 
 #[cfg(test)]
@@ -284,10 +327,28 @@ mod tests {
             "postgres://app:#@db.example.com/app",
             "Server=db;User Id=app;Password=#;",
             "Authorization: Bearer #Qm4x",
+            "password ::= \"#\"",
+            "SECRET ?= '#'",
+            "var password string = \"#\"",
+            "<password>\n  #\n</password>",
+            "System.setProperty(\"DB_PASSWORD\", \"#\")",
+            "<add key=\"Password\" value=\"#\" />",
+            "{&quot;password&quot;: &quot;#&quot;}",
+            "#define PASSWORD \"#\"",
+            "if (password !== \"#\") {",
+            "[]byte password = []byte(\"#\")",
+            "Secret key: #",
+            "the password is #",
+            "${DB_PASSWORD:-#}",
+            "host (pw:#)",
+            "MYSQLPASS: #",
+            "{\"api_token\": \"{\\\"user\\\": \\\"x\\\", \\\"sig\\\": \\\"#Qm4x\\\"}\"}",
+            "heroku_token: #",
+            "CREATE USER ann IDENTIFIED BY #",
             "curl -u admin:# https://example.com",
             "curl --user \"admin:#\" https://example.com",
         ] {
-            let text = form.replace('#', &value);
+            let text = form.replacen("#define", "%define", 1).replace('#', &value);
             assert_eq!(secrets(&text).len(), 1, "{text}");
             assert!(secrets(&text)[0].contains(&value), "{text}: {:?}", secrets(&text));
         }
@@ -322,15 +383,22 @@ mod tests {
             "nats://me:${PW}@host",
             "publicKeyToken=31bf3856ad364e35",
             "sudo -u root ls",
+            "the password is required",
+            "password is not set",
+            "if password == other.password {",
+            "if (password != null) {",
+            "var token string = os.Getenv(\"TOKEN\")",
+            "getenv(\"DB_PASSWORD\", \"\")",
+            "const key = item.id + 4820017345",
+            "the key 4820017345",
+            "bypass = \"k7Lw9Zq2\"",
+            "${DB_PASSWORD:-password}",
+            "password expires in 90 days",
+            "authenticity_token=\"9fK2mQ7xT4vB8nL1\"",
+            "token type is Bearer2x",
+            "oauth_consumer_key=\"9fK2mQ7xT4vB8nL1\"",
         ] {
             assert_eq!(secrets(text), Vec::<String>::new(), "{text}");
         }
-    }
-
-    #[test]
-    fn basic_authorization_must_decode_to_a_user_and_a_password() {
-        assert_eq!(secrets("Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l").len(), 1);
-        assert_eq!(secrets("Authorization: Basic login_removed").len(), 0);
-        assert_eq!(secrets("basic authentication is off").len(), 0);
     }
 }

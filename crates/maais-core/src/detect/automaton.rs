@@ -7,24 +7,31 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::{Hit, Kind, assign, key, token, web_token};
+use super::{Hit, Kind, assign, authorization, key, token, web_token};
 
 /// Words about which a secret may be assigned; matched in any case.
-const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "key", "cred", "securestring", "identified by"];
+const WORDS: [&str; 9] =
+    ["pass", "pw", "psw", "secret", "token", "key", "cred", "securestring", "identified by"];
 
 /// What opens a family that is no assignment.
-const MARKERS: [(&str, Family); 11] = [
+const MARKERS: [(&str, Family); 17] = [
     ("-----begin", Family::Pem),
     ("private-lines:", Family::Putty),
     ("LS0tLS1CRUdJTi", Family::EncodedPem),
     ("AGE-SECRET-KEY-1", Family::Age),
     ("eyj", Family::Jwt),
+    ("ZXlK", Family::EncodedJwt),
     ("://", Family::Url),
     ("basic ", Family::Basic),
     ("bearer ", Family::Bearer),
     ("kty", Family::Jwk),
     ("--user", Family::User),
     (" -u ", Family::User),
+    ("authorization", Family::Authorization),
+    ("&sig=", Family::Signature),
+    ("?sig=", Family::Signature),
+    ("x-amz-signature=", Family::Signature),
+    ("x-goog-signature=", Family::Signature),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +44,28 @@ enum Family {
     Age,
     Putty,
     Jwt,
+    EncodedJwt,
     Jwk,
     Url,
     Basic,
     Bearer,
     User,
+    Authorization,
+    Signature,
 }
 
 impl Family {
     fn is_specific(self) -> bool {
-        !matches!(self, Self::Word | Self::Url | Self::Basic | Self::Bearer | Self::User)
+        !matches!(
+            self,
+            Self::Word
+                | Self::Url
+                | Self::Basic
+                | Self::Bearer
+                | Self::User
+                | Self::Authorization
+                | Self::Signature
+        )
     }
 }
 
@@ -108,15 +127,18 @@ pub(super) fn credentials(text: &str, limit: usize, hits: &mut Vec<Hit>) {
             Family::EncodedPem => key::encoded_pem(text, at),
             Family::Age => key::age(text, at, found.end()),
             Family::Putty => key::putty(text, at, found.end()),
+            Family::EncodedJwt => web_token::encoded_jwt(text, at),
             Family::Jwt => web_token::jwt(text, at),
             Family::Jwk => {
                 jwk |= text.as_bytes().get(found.end()).is_some_and(|b| !b.is_ascii_alphanumeric());
                 None
             }
-            Family::Url => assign::url_password(text, at),
-            Family::Basic => assign::basic(text, found.end()),
-            Family::User => assign::user_flag(text, found.end()),
-            Family::Bearer => assign::bearer(text, found.end()),
+            Family::Url => authorization::url_password(text, at),
+            Family::Basic => authorization::basic(text, found.end()),
+            Family::User => authorization::user_flag(text, found.end()),
+            Family::Authorization => authorization::authorization(text, found.end()),
+            Family::Signature => authorization::signature(text, found.end()),
+            Family::Bearer => authorization::bearer(text, found.end()),
         };
         hits.extend(hit);
     }

@@ -212,14 +212,8 @@ pub(super) static SHAPES: &[Shape] = &[
     shape("vault", "hvb.", Word, 60, 300),
     shape("vault", "hvr.", Word, 24, 300),
     shape("wakatime", "waka_", Dashed, 36, 36),
-    // No one issuer: an NTLM answer to a challenge; a web token encoded once more: `{"alg":"`, `{"typ":"JWT`,
-    // `{"zip":`, `{"enc":`, `{"kid":`.
+    // No one issuer: an answer to a challenge.
     shape("ntlm", "TlRMTVNTUAAD", Base64, 80, LONG),
-    shape("jwt", "ZXlKaGJHY2lPaU", Dotted, 60, LONG),
-    shape("jwt", "ZXlKMGVYQWlPaU", Dotted, 60, LONG),
-    shape("jwt", "ZXlKNmFYQWlPaU", Dotted, 60, LONG),
-    shape("jwt", "ZXlKbGJtTWlPaU", Dotted, 60, LONG),
-    shape("jwt", "ZXlKcmFXUWlPaU", Dotted, 60, LONG),
 ];
 
 /// Issuers' tokens by what stands in their middle or at their end.

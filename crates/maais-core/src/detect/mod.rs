@@ -13,6 +13,7 @@
 //! whoever knows where the text is going.
 
 mod assign;
+mod authorization;
 mod automaton;
 mod checksum;
 mod contact;
@@ -22,6 +23,7 @@ mod issuer;
 mod key;
 mod kind;
 mod letters;
+mod literal;
 mod name;
 mod number;
 mod token;

@@ -9,6 +9,8 @@
 pub(super) enum Strength {
     /// `token`, `credentials`: the value must look drawn at random.
     Weak,
+    /// `heroku_token`: the value must look issued, but may be short or a UUID.
+    Fair,
     /// `api_key`, `client_secret`: the value must look like a key.
     Medium,
     /// `password`: any value that is not an example or code.
@@ -22,15 +24,26 @@ const PASSWORD: &[&str] = &[
     "password",
     "passwd",
     "pwd",
+    "pw",
+    "psw",
+    "pswd",
+    "pword",
+    "passwrd",
+    "passwort",
     "pass",
     "passphrase",
     "passcode",
-    "passwort",
-    "userpass",
-    "userpassword",
-    "dbpassword",
-    "dbpass",
-    "mypassword",
+    "motdepasse",
+    "contraseña",
+    "senha",
+    "kennwort",
+];
+
+/// Before `pass` or `pwd`, without a break, these make it a password (and not `compass`, `bypass`).
+const WHOSE_PASS: &[&str] = &[
+    "my", "db", "user", "root", "admin", "mysql", "sql", "ftp", "smtp", "imap", "mail", "email", "wifi",
+    "login", "http", "ssh", "redis", "pg", "postgres", "oracle", "proxy", "key", "store", "keystore", "sudo",
+    "ldap", "rpc", "vpn", "sftp", "bind", "master", "web", "rabbit", "mongo", "cert", "new", "old",
 ];
 
 /// Before `key`, these make it a secret one.
@@ -46,7 +59,6 @@ const SECRET_KEY: &[&str] = &[
     "account",
     "shared",
     "storage",
-    "consumer",
     "service",
     "subscription",
     "app",
@@ -144,6 +156,8 @@ const HARMLESS_TOKEN: &[&str] = &[
     "num",
     "csrf",
     "xsrf",
+    "authenticity",
+    "verification",
     "pagination",
     "previous",
     "prev",
@@ -156,6 +170,10 @@ const HARMLESS_TOKEN: &[&str] = &[
 const HARMLESS_KEY: &[&str] = &[
     "encrypted",
     "wrapped",
+    // Identifiers that are shown to others: OAuth 1's (RFC 5849), publishable keys of payment and captchas.
+    "consumer",
+    "publishable",
+    "site",
     "primary",
     "foreign",
     "sort",
@@ -239,6 +257,13 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
             ["no", "reset", "change", "forgot", "show", "hide", "lost", "set", "get", "random", "confirm"];
         return (!act.contains(&what)).then_some(Strength::Strong);
     }
+    if ["pass", "pwd"]
+        .iter()
+        .find_map(|end| last.strip_suffix(end))
+        .is_some_and(|who| WHOSE_PASS.contains(&who))
+    {
+        return Some(Strength::Strong);
+    }
     if words.iter().any(|word| word == "public") {
         return None;
     }
@@ -247,6 +272,7 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
         "secret" | "secrets" => Some(Strength::Medium),
         "token" if SECRET_TOKEN.contains(&before) => Some(Strength::Medium),
         "token" if HARMLESS_TOKEN.contains(&before) => None,
+        "token" if before.len() > 2 => Some(Strength::Fair),
         "key" if before.len() > 1 && !HARMLESS_KEY.contains(&before) => Some(Strength::Weak),
         "token" | "credential" | "credentials" | "cred" | "creds" => Some(Strength::Weak),
         word if KEY_WORDS.contains(&word) || TOKEN_WORDS.contains(&word) => Some(Strength::Medium),

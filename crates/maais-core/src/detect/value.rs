@@ -215,6 +215,7 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
     let least = match strength {
         Strength::Strong => 4,
         Strength::Medium => 8,
+        Strength::Fair => 12,
         Strength::Weak => 16,
     };
     if !(least..=VALUE_MAX).contains(&length)
@@ -236,11 +237,20 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
     match strength {
         Strength::Strong => shape.chosen(text, value.quoted),
         Strength::Medium => !is_wordy(text) && !is_address(text) && shape.drawn(text),
-        Strength::Weak => {
+        Strength::Fair | Strength::Weak => {
             let mixed = shape.digits > 0 && shape.letters > 0;
-            mixed && !is_wordy(text) && !is_address(text) && !is_uuid(text) && entropy(text) >= 3.2
+            let issued = mixed && !is_wordy(text) && !is_address(text) && entropy(text) >= 3.0;
+            issued && (strength == Strength::Fair || (!is_uuid(text) && entropy(text) >= 3.2))
         }
     }
+}
+
+/// Whether the value is a password even where a sentence or a comparison holds it: letters and digits mixed,
+/// and no word that a sentence would go on with.
+pub(super) fn is_told(value: Value<'_>) -> bool {
+    let shape = Shape::of(value.text);
+    let mixed = shape.letters > 0 && shape.digits > 0 && value.text.len() >= 6;
+    mixed && !is_wordy(value.text) && !is_address(value.text) && is_secret(value, Strength::Strong)
 }
 
 /// Counts of character classes.

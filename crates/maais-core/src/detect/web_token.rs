@@ -33,6 +33,18 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
     Some(Hit::new(Kind::Jwt, (at, at + token.len()), "eyJ…".to_owned()))
 }
 
+/// A token that was put into base64 once more: the automaton stopped at `eyJ` in that encoding.
+pub(super) fn encoded_jwt(text: &str, at: usize) -> Option<Hit> {
+    if text.as_bytes().get(..at)?.last().is_some_and(|b| Alphabet::Base64.has(*b) && *b != b'=') {
+        return None;
+    }
+    let body = text.get(at..)?;
+    let length = body.bytes().take(64 * 1024).take_while(|b| Alphabet::Dotted.has(*b) && *b != b'.').count();
+    let inner = String::from_utf8(base64(body.get(..length)?)?).ok()?;
+    let token = jwt(&inner, 0)?;
+    (token.kind == Kind::Jwt).then(|| Hit::new(Kind::Jwt, (at, at + length), "ZXlK…".to_owned()))
+}
+
 /// `{"k":"` in base64: how Grafana's keys of old begin.
 const GRAFANA: &str = "eyJrIjoi";
 
