@@ -115,7 +115,7 @@ impl SensitiveFact {
 
 /// Whether that kind is sensitive on its own.
 pub fn is_strong(kind: Kind) -> bool {
-    !matches!(kind, Kind::Email | Kind::Phone)
+    !matches!(kind, Kind::Email | Kind::Phone | Kind::Uuid)
 }
 
 /// The facts of one action.

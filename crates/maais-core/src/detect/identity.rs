@@ -2,21 +2,6 @@
 //!
 //! Pure checks of digits; where the digits came from and what stands around them is `number`'s.
 
-/// Luhn's checksum (ISO/IEC 7812-1, annex B).
-pub(super) fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(at, digit)| match (at % 2, u32::from(*digit)) {
-            (0, digit) => digit,
-            (_, digit) if digit > 4 => digit * 2 - 9,
-            (_, digit) => digit * 2,
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
 /// Whether an issuer of payment cards uses this prefix and length.
 pub(super) fn issued(digits: &[u8]) -> bool {
     let prefix =
@@ -173,6 +158,7 @@ pub(super) fn iban_checks(iban: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check_digit::luhn;
     use super::*;
 
     fn digits(text: &str) -> Vec<u8> {

@@ -15,6 +15,7 @@
 mod assign;
 mod authorization;
 mod automaton;
+mod check_digit;
 mod checksum;
 mod contact;
 mod identifier;
@@ -25,6 +26,8 @@ mod kind;
 mod letters;
 mod literal;
 mod name;
+mod national;
+mod national_letters;
 mod number;
 mod token;
 mod value;

@@ -5,7 +5,9 @@
 //! `identity` and `contact`. Bare digits without a checksum (nine for a social security number, ten
 //! for a telephone) count only where the words before them, or the parameter's name, say so.
 
-use super::{Hit, Kind, contact, identity};
+use super::check_digit::luhn;
+use super::national::{self, Form, National};
+use super::{Hit, Kind, contact, identity, national_letters};
 
 /// Digits of the longest number that is looked for, and some.
 const DIGITS_MAX: usize = 20;
@@ -66,7 +68,9 @@ pub(super) fn scan(text: &str, name: &str, limit: usize, hits: &mut Vec<Hit>) {
     let (mut phones, mut others) = (0, 0);
     while let Some(found) = bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
         let start = at + found;
-        let found = iban(text, start).or_else(|| number(text, name, start));
+        let found = iban(text, start)
+            .or_else(|| with_letters(text, name, start))
+            .or_else(|| number(text, name, start));
         at = match &found {
             Some(hit) => hit.end,
             None => start + run_of_word(bytes, start),
@@ -96,6 +100,7 @@ fn number(text: &str, name: &str, start: usize) -> Option<Hit> {
     let run = read(text.as_bytes(), start);
     card(text, &run)
         .or_else(|| social_security(text, name, &run))
+        .or_else(|| national_id(text, name, &run))
         .or_else(|| contact::phone(text, name, &run))
 }
 
@@ -184,7 +189,7 @@ fn card(text: &str, run: &Run) -> Option<Hit> {
             && distinct > 1
             && run.separator != Some(b'.')
             && identity::issued(digits)
-            && identity::luhn(digits)
+            && luhn(digits)
             && ends_here(text.as_bytes(), end);
         let last = digits.iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
         valid.then(|| Hit::new(Kind::PaymentCard, (run.start, end), last.fold("…".to_owned(), push)))
@@ -205,6 +210,57 @@ fn social_security(text: &str, name: &str, run: &Run) -> Option<Hit> {
         dashed || ((run.groups() == [9].as_slice() || run.groups() == [3, 2, 4].as_slice()) && said());
     let valid = shaped && identity::social_security(run.digits()) && ends_here(text.as_bytes(), run.end);
     valid.then(|| Hit::new(Kind::UsSsn, (run.start, run.end), "***-**-****".to_owned()))
+}
+
+/// A national number of digits alone.
+fn national_id(text: &str, name: &str, run: &Run) -> Option<Hit> {
+    if !(9..=18).contains(&run.digits().len()) || !ends_here(text.as_bytes(), run.end) {
+        return None;
+    }
+    let known =
+        |national: &National| national.form == Form::Own || says_word(text, name, run.start, national.words);
+    let national = national::by_digits(run).into_iter().find(known)?;
+    Some(national_hit(&national, (run.start, run.end)))
+}
+
+/// A national number with letters: the word whose first digit stands at `start`.
+fn with_letters(text: &str, name: &str, start: usize) -> Option<Hit> {
+    let bytes = text.as_bytes();
+    let before = bytes.get(..start)?;
+    let back = before.iter().rev().take(LETTERS_MAX + 1).take_while(|b| b.is_ascii_alphabetic()).count();
+    let from = start - back;
+    let joined = bytes.get(..from)?.last().is_some_and(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
+    if back > LETTERS_MAX || joined {
+        return None;
+    }
+    let rest = text.get(from..)?;
+    let length = rest.bytes().take(WORD_MAX + 1).take_while(u8::is_ascii_alphanumeric).count();
+    let (national, length) = national_letters::by_word(rest.get(..length)?, rest)?;
+    let known = national.form == Form::Own || says_word(text, name, from, national.words);
+    (known && ends_here(bytes, from + length)).then(|| national_hit(&national, (from, from + length)))
+}
+
+/// Letters before the first digit, and characters in all, of the longest national number.
+const LETTERS_MAX: usize = 6;
+const WORD_MAX: usize = 18;
+
+fn national_hit(national: &National, place: (usize, usize)) -> Hit {
+    Hit::new(Kind::NationalId, place, format!("[{}]", national.name)).of(national.name)
+}
+
+/// The same as [`says`] for words that stand in other words too (`sin` in `using`): they stand alone.
+fn says_word(text: &str, name: &str, start: usize, words: &[&str]) -> bool {
+    let from = text.floor_char_boundary(start.saturating_sub(CONTEXT));
+    let before = text.get(from..start).unwrap_or_default().to_lowercase();
+    let name = name.to_lowercase().replace(['_', '-'], " ");
+    let alone = |text: &str, word: &str| {
+        text.match_indices(word).any(|(at, _)| {
+            let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphabetic());
+            outside(text.get(..at).and_then(|before| before.chars().next_back()))
+                && outside(text.get(at + word.len()..).and_then(|after| after.chars().next()))
+        })
+    };
+    words.iter().any(|word| alone(&before, word) || alone(&name, word))
 }
 
 /// Whether a word stands shortly before the number or in the parameter's name.
