@@ -17,7 +17,7 @@ mod authorization;
 mod automaton;
 mod check_digit;
 mod checksum;
-mod contact;
+mod email;
 mod identifier;
 mod identity;
 mod issuer;
@@ -29,6 +29,7 @@ mod name;
 mod national;
 mod national_letters;
 mod number;
+mod phone;
 mod token;
 mod value;
 mod web_token;
@@ -127,7 +128,7 @@ fn scan_with(text: &str, name: &str, limit: usize) -> Vec<Hit> {
     let mut hits = Vec::new();
     automaton::credentials(text, limit, &mut hits);
     number::scan(text, name, limit, &mut hits);
-    contact::emails(text, limit, &mut hits);
+    email::emails(text, limit, &mut hits);
     resolve_overlaps(hits)
 }
 

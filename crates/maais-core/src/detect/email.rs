@@ -1,10 +1,8 @@
-//! E-mail addresses and telephone numbers.
+//! E-mail addresses.
 //!
 //! Addresses are the plain ones of RFC 5321 that people use (no quoted local parts, no address
-//! literals). Telephone numbers count in international form, in the North American form with
-//! separators, or where a word before them says telephone; ten bare digits are an id.
+//! literals).
 
-use super::number::{Run, ends_here, says};
 use super::{Hit, Kind};
 
 /// RFC 5321 4.5.3.1.
@@ -69,83 +67,6 @@ fn in_url(text: &str, start: usize) -> bool {
     let from = text.floor_char_boundary(start.saturating_sub(120));
     let before = text.get(from..start).unwrap_or_default();
     before.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"))
-}
-
-/// Words before a number, or names of a parameter, that make it a telephone number.
-const PHONE_WORDS: [&str; 10] =
-    ["phone", "tel:", "tel.", "mobile", "cell", "fax", "call ", "whatsapp", "msisdn", "dial"];
-
-/// A telephone number that begins with this run of digits.
-pub(super) fn phone(text: &str, name: &str, run: &Run) -> Option<Hit> {
-    let bytes = text.as_bytes();
-    let (digits, end) = dialled(bytes, run.start);
-    if !(7..=15).contains(&digits) {
-        return None;
-    }
-    let end = extension(bytes, end);
-    let before = bytes.get(..run.start)?;
-    let international = before.ends_with(b"+") || before.ends_with(b"(+");
-    let bracketed = before.ends_with(b"(");
-    // The middle of a longer row of groups.
-    let continues = matches!(before, [.., b'0'..=b'9', b' ' | b'-']);
-    let valid = ends_here(bytes, end)
-        && !continues
-        && !is_date(run)
-        && ((international && digits >= 8)
-            || north_american(run, digits, bracketed)
-            || national(run, digits)
-            || says(text, name, run.start, &PHONE_WORDS));
-    if !valid {
-        return None;
-    }
-    let lead = if before.ends_with(b"(+") { 2 } else { usize::from(international || bracketed) };
-    let last: String = text.get(..end)?.chars().rev().filter(char::is_ascii_digit).take(2).collect();
-    let masked = format!("…{}", last.chars().rev().collect::<String>());
-    Some(Hit::new(Kind::Phone, (run.start - lead, end), masked))
-}
-
-/// Digits of a dialled number and where it ends; separators are single, brackets may follow.
-fn dialled(bytes: &[u8], start: usize) -> (usize, usize) {
-    let (mut digits, mut end, mut gap) = (0, start, 0);
-    for (at, byte) in bytes.get(start..).unwrap_or_default().iter().enumerate().take(32) {
-        match byte {
-            b'0'..=b'9' => {
-                digits += 1;
-                gap = 0;
-                end = start + at + 1;
-            }
-            b' ' | b'-' | b'.' | b'(' | b')' | b'/' if gap < 2 => gap += 1,
-            _ => break,
-        }
-    }
-    (digits, end)
-}
-
-/// Where an extension (`x123`) ends, if one follows.
-fn extension(bytes: &[u8], end: usize) -> usize {
-    match bytes.get(end..).unwrap_or_default() {
-        [b'x', rest @ ..] => {
-            let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
-            if digits > 0 { end + 1 + digits } else { end }
-        }
-        _ => end,
-    }
-}
-
-/// `(ddd) ddd-dddd`, `ddd-ddd-dddd`, `1-ddd-ddd-dddd`.
-fn north_american(run: &Run, digits: usize, bracketed: bool) -> bool {
-    let grouped = matches!(run.groups(), [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3, 4]);
-    (grouped && run.separator != Some(b' ')) || (bracketed && digits == 10 && run.groups() == [3].as_slice())
-}
-
-/// A trunk prefix and groups, as most of Europe writes them: `030 1234 5678`.
-fn national(run: &Run, digits: usize) -> bool {
-    let trunk = run.digits().starts_with(&[0]) && !run.digits().starts_with(&[0, 0]);
-    trunk && (9..=11).contains(&digits) && run.groups().len() > 1 && !run.mixed && run.separator != Some(b'.')
-}
-
-fn is_date(run: &Run) -> bool {
-    matches!(run.groups(), [4, 2, 2, ..] | [2, 2, 4])
 }
 
 #[cfg(test)]
