@@ -396,7 +396,7 @@ mod tests {
             "password expires in 90 days",
             "authenticity_token=\"9fK2mQ7xT4vB8nL1\"",
             "token type is Bearer2x",
-            "oauth_consumer_key=\"9fK2mQ7xT4vB8nL1\"",
+            "publishable_key=\"9fK2mQ7xT4vB8nL1\"",
         ] {
             assert_eq!(secrets(text), Vec::<String>::new(), "{text}");
         }

@@ -8,27 +8,31 @@ use crate::decision::Severity;
 /// Base64 characters that a key's armour must at least hold; a pattern or a headline has none.
 const KEY_BODY_MIN: usize = 40;
 
+/// Bytes of the longest armour that is followed to its end.
+const KEY_BODY_MAX: usize = 16 * 1024;
+
 /// `-----BEGIN … PRIVATE KEY-----` (RFC 7468, RFC 4716) with a body, whole or cut off.
 pub(super) fn pem(text: &str, at: usize) -> Option<Hit> {
     let start = text.get(at..)?;
-    let label_end = start.get(10..)?.find("-----")? + 10;
-    let label = start.get(10..label_end).filter(|label| label.len() < 60)?.to_ascii_uppercase();
-    if !label.contains("PRIVATE KEY") {
+    let window = start.get(10..start.floor_char_boundary(80))?;
+    let label = window.get(..window.find("-----")?)?;
+    if !label.to_ascii_uppercase().contains("PRIVATE KEY") {
         return None;
     }
-    let body = start.get(label_end + 5..)?;
-    let end = body.find("-----END").map_or(body.len().min(16 * 1024), |end| end + 8);
-    let end = body.floor_char_boundary(end);
-    let inside = body.get(..end)?;
-    let head = inside.as_bytes().iter().take(600);
-    let longest = head.clone().fold((0_usize, 0_usize), |(run, best), byte| {
-        let run = if byte.is_ascii_alphanumeric() || b"+/=".contains(byte) { run + 1 } else { 0 };
+    let body_at = 10 + label.len() + 5;
+    let body = start.get(body_at..)?;
+    let head = body.get(..body.floor_char_boundary(600))?.split("-----END").next()?.bytes();
+    let (_, longest) = head.fold((0_usize, 0_usize), |(run, best), byte| {
+        let run = if Alphabet::Base64.has(byte) { run + 1 } else { 0 };
         (run, best.max(run))
     });
-    (longest.1 >= KEY_BODY_MIN).then(|| {
-        let masked = "-----BEGIN PRIVATE KEY-----…".to_owned();
-        Hit::new(Kind::PrivateKey, (at, at + label_end + 5 + end), masked).of("pem")
-    })
+    if longest < KEY_BODY_MIN {
+        return None;
+    }
+    let within = body.get(..body.floor_char_boundary(KEY_BODY_MAX))?;
+    let end = within.find("-----END").map_or(within.len(), |end| end + 8);
+    let masked = "-----BEGIN PRIVATE KEY-----…".to_owned();
+    Some(Hit::new(Kind::PrivateKey, (at, at + body_at + end), masked).of("pem"))
 }
 
 /// PuTTY's `Private-Lines: n`, followed by base64.
@@ -50,10 +54,13 @@ pub(super) fn putty(text: &str, at: usize, end: usize) -> Option<Hit> {
 /// `-----BEGIN` in that encoding.
 pub(super) fn encoded_pem(text: &str, at: usize) -> Option<Hit> {
     let body = text.get(at..)?;
-    let length = body.bytes().take(64 * 1024).take_while(|b| Alphabet::Base64.has(*b)).count();
-    let head = base64(body.get(..length.min(64) / 4 * 4)?)?;
-    let label = String::from_utf8_lossy(&head).to_ascii_uppercase();
-    (label.contains("PRIVATE KEY") && length >= 120)
+    let head = base64(body.get(..64)?)?;
+    // Looked at first: the rest is only followed for a key.
+    if !String::from_utf8_lossy(&head).to_ascii_uppercase().contains("PRIVATE KEY") {
+        return None;
+    }
+    let length = body.bytes().take(KEY_BODY_MAX * 4).take_while(|b| Alphabet::Base64.has(*b)).count();
+    (length >= 120)
         .then(|| Hit::new(Kind::PrivateKey, (at, at + length), "LS0tLS1CRUdJTi…".to_owned()).of("pem"))
 }
 

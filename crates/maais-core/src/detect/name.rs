@@ -59,6 +59,8 @@ const SECRET_KEY: &[&str] = &[
     "account",
     "shared",
     "storage",
+    // An identifier to OAuth 1 (RFC 5849), but handed out as half of a secret pair.
+    "consumer",
     "service",
     "subscription",
     "app",
@@ -170,8 +172,7 @@ const HARMLESS_TOKEN: &[&str] = &[
 const HARMLESS_KEY: &[&str] = &[
     "encrypted",
     "wrapped",
-    // Identifiers that are shown to others: OAuth 1's (RFC 5849), publishable keys of payment and captchas.
-    "consumer",
+    // Shown to others: the keys of web pages for payment and captchas.
     "publishable",
     "site",
     "primary",

@@ -3,7 +3,7 @@
 //! A check letter among twenty-odd is right by chance once in as many, so the structure must be the country's
 //! too, or a word must say what it is.
 
-use super::check_digit::{is_day, value};
+use super::check_digit::is_day;
 use super::national::Form::{Common, Own};
 use super::national::{National, national};
 
@@ -22,9 +22,8 @@ pub(super) fn by_word(word: &str, rest: &str) -> Option<(National, usize)> {
 
 /// The value of digits in a place of the word; nothing if something else stands there.
 fn number(word: &str, from: usize, length: usize) -> Option<u64> {
-    let part = word.as_bytes().get(from..from + length)?;
-    let digits: Vec<u8> = part.iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0').collect();
-    (digits.len() == length).then(|| value(&digits))
+    let mut digits = word.as_bytes().get(from..from + length)?.iter();
+    digits.try_fold(0, |all, b| b.is_ascii_digit().then(|| all * 10 + u64::from(b - b'0')))
 }
 
 fn letters(word: &str, from: usize, length: usize) -> Option<&[u8]> {
@@ -166,10 +165,12 @@ fn finland(rest: &str) -> Option<(National, usize)> {
     const LENGTH: usize = 11;
     let word = rest.get(..LENGTH)?;
     let ends = rest.as_bytes().get(LENGTH).is_none_or(|b| !b.is_ascii_alphanumeric());
-    let sign = word.as_bytes().get(6).is_some_and(|b| b"+-ABCDEFUVWXY".contains(b));
+    if !word.as_bytes().get(6).is_some_and(|b| b"+-ABCDEFUVWXY".contains(b)) {
+        return None;
+    }
     let (birth, serial) = (number(word, 0, 6)?, number(word, 7, 3)?);
     let check = b"0123456789ABCDEFHJKLMNPRSTUVWXY".get(usize::try_from((birth * 1000 + serial) % 31).ok()?);
     let checked = word.as_bytes().get(10) == check && (2..900).contains(&serial);
     let born = is_day(birth / 100 % 100, birth / 10_000);
-    (ends && sign && checked && born).then(|| (national("fi_hetu", Own, &[]), LENGTH))
+    (ends && checked && born).then(|| (national("fi_hetu", Own, &[]), LENGTH))
 }

@@ -253,17 +253,26 @@ fn national_hit(national: &National, place: (usize, usize)) -> Hit {
 
 /// The same as [`says`] for words that stand in other words too (`sin` in `using`): they stand alone.
 pub(super) fn says_word(text: &str, name: &str, (from, start): (usize, usize), words: &[&str]) -> bool {
-    let from = text.floor_char_boundary(from);
-    let before = text.get(from..start).unwrap_or_default().to_lowercase();
-    let name = name.to_lowercase().replace(['_', '-'], " ");
-    let alone = |text: &str, word: &str| {
-        text.match_indices(word).any(|(at, _)| {
-            let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphabetic());
-            outside(text.get(..at).and_then(|before| before.chars().next_back()))
-                && outside(text.get(at + word.len()..).and_then(|after| after.chars().next()))
+    let near = text.get(text.floor_char_boundary(from)..start).unwrap_or_default();
+    [near, name].iter().any(|place| has_word(place.as_bytes(), words))
+}
+
+/// Whether one of the words stands in the text by itself; case and the signs between words do not matter.
+fn has_word(text: &[u8], words: &[&str]) -> bool {
+    let fold = |b: u8| if b"_-".contains(&b) { b' ' } else { b.to_ascii_lowercase() };
+    let is_letter = |b: u8| b.is_ascii_alphabetic() || b >= 0x80;
+    let begins = |at: usize| at.checked_sub(1).and_then(|at| text.get(at)).is_none_or(|b| !is_letter(*b));
+    let starts = text.iter().enumerate().filter(|(at, b)| is_letter(**b) && begins(*at)).map(|(at, _)| at);
+    starts.filter_map(|at| text.get(at..)).any(|rest| {
+        let first = rest.first().copied().map(fold);
+        words.iter().any(|word| {
+            let word = word.as_bytes();
+            word.first().copied().map(fold) == first
+                && rest.len() >= word.len()
+                && rest.iter().zip(word).all(|(a, b)| fold(*a) == fold(*b))
+                && rest.get(word.len()).is_none_or(|b| !is_letter(*b))
         })
-    };
-    words.iter().any(|word| alone(&before, word) || alone(&name, word))
+    })
 }
 
 /// Whether a word stands shortly before the number or in the parameter's name.

@@ -124,6 +124,9 @@ pub(super) fn markers() -> impl Iterator<Item = &'static str> {
     INFIXES.iter().map(|infix| infix.marker)
 }
 
+/// Characters by which a long token is judged.
+const JUDGED_MAX: usize = 512;
+
 /// A token of the shape of that number, which begins at `at`.
 pub(super) fn shaped(text: &str, at: usize, number: usize) -> Option<Hit> {
     let shape = SHAPES.get(number)?;
@@ -134,14 +137,20 @@ pub(super) fn shaped(text: &str, at: usize, number: usize) -> Option<Hit> {
     if !free && text.as_bytes().get(..at)?.last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
         return None;
     }
-    let length = body.bytes().take(shape.most + 1).take_while(|b| shape.alphabet.has(*b)).count();
-    let after = body.as_bytes().get(length).copied().unwrap_or(b' ');
-    let ends = !(after.is_ascii_alphanumeric() || after == b'_');
-    let fits = (shape.least..=shape.most).contains(&length);
-    let body = body.get(..length)?.trim_end_matches(['.', '/', '-']);
-    if !fits || !ends || !looks_drawn(body.trim_end_matches('=')) {
+    let run = |limit: usize| body.bytes().take(limit).take_while(|b| shape.alphabet.has(*b)).count();
+    let judged = run(JUDGED_MAX.min(shape.most + 1));
+    let long = judged == JUDGED_MAX;
+    if judged < shape.least || !looks_drawn(body.get(..judged)?.trim_end_matches(['.', '/', '-', '='])) {
         return None;
     }
+    // Followed further only once it looks right, so that no text is read many times over.
+    let length = if long { run(shape.most + 1) } else { judged };
+    let after = body.as_bytes().get(length).copied().unwrap_or(b' ');
+    let open_ended = shape.most >= JUDGED_MAX && length > shape.most;
+    if !open_ended && (length > shape.most || after.is_ascii_alphanumeric() || after == b'_') {
+        return None;
+    }
+    let body = body.get(..length)?.trim_end_matches(['.', '/', '-']);
     let masked = format!("{}…", shape.prefix.trim_end());
     let hit = Hit::new(Kind::ProviderToken, (at, at + shape.prefix.len() + body.len()), masked);
     let severity = match shape.check {

@@ -39,7 +39,8 @@ pub(super) fn encoded_jwt(text: &str, at: usize) -> Option<Hit> {
         return None;
     }
     let body = text.get(at..)?;
-    let length = body.bytes().take(64 * 1024).take_while(|b| Alphabet::Dotted.has(*b) && *b != b'.').count();
+    let plain = |b: &u8| Alphabet::Base64.has(*b) && *b != b'=';
+    let length = body.bytes().take(64 * 1024).take_while(plain).count();
     let inner = String::from_utf8(base64(body.get(..length)?)?).ok()?;
     let token = jwt(&inner, 0)?;
     (token.kind == Kind::Jwt).then(|| Hit::new(Kind::Jwt, (at, at + length), "ZXlK…".to_owned()))
