@@ -30,6 +30,7 @@ mod national;
 mod national_letters;
 mod number;
 mod phone;
+pub mod terms;
 mod token;
 mod value;
 mod web_token;
