@@ -167,17 +167,19 @@ pub(super) fn around(text: &str, at: usize, number: usize) -> Option<Hit> {
     let infix = INFIXES.get(number)?;
     let tail = text.get(at..)?.strip_prefix(infix.marker)?.as_bytes();
     let head = text.as_bytes().get(..at)?;
-    let run = |part: Part, bytes: &mut dyn Iterator<Item = &u8>| {
-        let (alphabet, least, most) = part;
+    let run = |(alphabet, least, most): Part, bytes: &mut dyn Iterator<Item = &u8>| {
         let length = bytes.take(most + 1).take_while(|b| alphabet.has(**b)).count();
         (least..=most).contains(&length).then_some(length)
     };
-    let before = run(infix.before, &mut head.iter().rev())?;
+    // Padding ends a token; before it stands an `=` that gives it to a name.
+    let before = run(infix.before, &mut head.iter().rev().take_while(|b| **b != b'='))?;
     let after = run(infix.after, &mut tail.iter())?;
-    let is_word = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
     let (start, end) = (at - before, at + infix.marker.len() + after);
     let body = text.get(start..end)?;
-    let alone = !is_word(text.as_bytes().get(..start)?.last()) && !is_word(text.as_bytes().get(end));
+    let is_word = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    // Digits may follow letters: `bot123456:AA…` in the address of a bot.
+    let joined = is_word(text.as_bytes().get(..start)?.last()) && !matches!(infix.before.0, Alphabet::Digits);
+    let alone = !joined && !is_word(text.as_bytes().get(end));
     let masked = format!("…{}…", infix.marker);
     (alone && looks_drawn(body)).then(|| Hit::new(Kind::ProviderToken, (start, end), masked).of(infix.issuer))
 }
