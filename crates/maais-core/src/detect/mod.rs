@@ -2,11 +2,13 @@
 //!
 //! One automaton looks for the few letters that every credential has about it (an issuer's prefix,
 //! a word such as `password` before a `=`); only where it stops is anything parsed, by hand. Digits
-//! are looked at once, for cards, account and telephone numbers. Nothing is compiled at start-up.
+//! are looked at once, for cards, account, national and telephone numbers. Nothing is compiled at
+//! start-up, and no part of a text is read more than a bounded number of times.
 //!
 //! Precision counts: an alarm that cries wolf is switched off. Numbers must pass their checksum and
 //! their issuer's rules; values must look chosen or drawn, not written by an author of examples;
-//! UUIDs, hashes, references to variables and type annotations are not secrets.
+//! UUIDs, hashes, references to variables and type annotations are not secrets. What a tenant adds
+//! is in [`terms`].
 //!
 //! Deliberately absent: names, addresses and other personal data that need a language model;
 //! decoding of base64 and its like (callers unwrap, then scan again); what a hit means: that is for

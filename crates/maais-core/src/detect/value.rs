@@ -216,7 +216,7 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
         Strength::Strong => 4,
         Strength::Medium => 8,
         Strength::Fair => 12,
-        Strength::Weak => 16,
+        Strength::Weak => 14,
     };
     if !(least..=VALUE_MAX).contains(&length)
         || text.chars().any(char::is_whitespace)
