@@ -29,6 +29,11 @@ pub(super) fn issued(digits: &[u8]) -> bool {
     }
 }
 
+/// Whether cards may begin so at all (ISO/IEC 7812-1: travel, banking, merchandising), whoever the issuer.
+pub(super) fn issuable(digits: &[u8]) -> bool {
+    (12..=19).contains(&digits.len()) && matches!(digits.first(), Some(3..=6))
+}
+
 /// Area, group and serial as the Social Security Administration assigns them; the numbers that it
 /// publishes as never valid (a wallet's insert, an advertisement) are excluded.
 pub(super) fn social_security(digits: &[u8]) -> bool {

@@ -98,7 +98,7 @@ fn number(text: &str, name: &str, start: usize) -> Option<Hit> {
         return None;
     }
     let run = read(text.as_bytes(), start);
-    card(text, &run)
+    card(text, name, &run)
         .or_else(|| social_security(text, name, &run))
         .or_else(|| national_id(text, name, &run))
         .or_else(|| phone::phone(text, name, &run))
@@ -172,7 +172,7 @@ fn ends_here(bytes: &[u8], end: usize) -> bool {
 }
 
 /// A card in one group, or in groups as printed; an expiry date or a code may follow behind a space.
-fn card(text: &str, run: &Run) -> Option<Hit> {
+fn card(text: &str, name: &str, run: &Run) -> Option<Hit> {
     let spaced = run.separator == Some(b' ');
     let cut = |count: usize| (1..=count).rev().filter(move |kept| *kept == count || spaced);
     cut(run.groups().len()).find_map(|count| {
@@ -188,12 +188,30 @@ fn card(text: &str, run: &Run) -> Option<Hit> {
         let valid = grouped
             && distinct > 1
             && run.separator != Some(b'.')
-            && identity::issued(digits)
             && luhn(digits)
-            && ends_here(text.as_bytes(), end);
+            && ends_here(text.as_bytes(), end)
+            && (identity::issued(digits) || (identity::issuable(digits) && says_card(text, name, run.start)));
         let last = digits.iter().rev().take(4).rev().map(|digit| char::from(b'0' + digit));
         valid.then(|| Hit::new(Kind::PaymentCard, (run.start, end), last.fold("…".to_owned(), push)))
     })
+}
+
+/// Whether a word says that the number is a card's, so that a range which nobody listed counts too.
+fn says_card(text: &str, name: &str, start: usize) -> bool {
+    let words = [
+        "card",
+        "cards",
+        "cc",
+        "credit",
+        "debit",
+        "visa",
+        "mastercard",
+        "maestro",
+        "amex",
+        "jcb",
+        "discover",
+    ];
+    says_word(text, name, (start.saturating_sub(CONTEXT), start), &words)
 }
 
 fn push(mut text: String, c: char) -> String {
@@ -338,6 +356,8 @@ mod tests {
             ("4111 1111 1111 1111 12/31 123", "4111 1111 1111 1111"),
             ("4111-1111-1111-1111 12/31", "4111-1111-1111-1111"),
             ("card:5555555555554444,", "5555555555554444"),
+            // A Maestro range that the table does not list.
+            ("debit card 676770000047", "676770000047"),
             ("\"3782 822463 10005\"", "3782 822463 10005"),
         ] {
             assert_eq!(kinds("", text), [(Kind::PaymentCard, card.to_owned())], "{text}");
@@ -349,6 +369,8 @@ mod tests {
         for text in [
             "order 4820017345",
             "4111111111111112",
+            "order 676770000047",
+            "discard 676770000047",
             "0.4111111111111111",
             "f47ac10b-58cc-4372-a567-0e02b2c3d479",
             "4111111111111111abc",
