@@ -39,7 +39,7 @@ pub(super) fn at(text: &str, start: usize, end: usize) -> (usize, Option<Hit>) {
     }
     let name = full.trim_end_matches(['-', '.']);
     let spaced = spaced_name(text, from, name);
-    let Some(strength) = name::strength(name).max(spaced.and_then(name::strength)) else {
+    let Some(strength) = name::strength(spaced.unwrap_or(name)) else {
         return (to, None);
     };
     let from = from - spaced.map_or(0, |whole| whole.len() - name.len());
@@ -49,7 +49,8 @@ pub(super) fn at(text: &str, start: usize, end: usize) -> (usize, Option<Hit>) {
     (to, hit)
 }
 
-/// `secret key`, `API token`: the name with the word before it, if the two say more than the last alone.
+/// `secret key`, `API token`, `next page token`: the name with the word before it, if the two say more, or less,
+/// than the last alone.
 fn spaced_name<'a>(text: &'a str, from: usize, name: &str) -> Option<&'a str> {
     if !["key", "keys", "token", "code"].iter().any(|last| last.eq_ignore_ascii_case(name)) {
         return None;
@@ -57,7 +58,8 @@ fn spaced_name<'a>(text: &'a str, from: usize, name: &str) -> Option<&'a str> {
     let before = text.get(..from)?.strip_suffix(' ')?;
     let word = before.bytes().rev().take(20).take_while(u8::is_ascii_alphabetic).count();
     let whole = text.get(before.len() - word..from + name.len())?;
-    name::strength(whole).filter(|strength| *strength > Strength::Weak).map(|_| whole)
+    let more = name::strength(whole).is_some_and(|strength| strength > Strength::Fair);
+    (more || name::is_harmless(whole)).then_some(whole)
 }
 
 /// A value and how it was given to its name.
@@ -94,6 +96,9 @@ impl<'a> Context<'a> {
         if text.eq_ignore_ascii_case(name) || (text.len() < 24 && self.repeats(text)) {
             return None;
         }
+        if is_a_name(value) {
+            return None;
+        }
         let secret = match by {
             By::Assignment => value::is_secret(value, strength),
             By::Allusion if strength == Strength::Strong => value.quoted && value::is_told(value),
@@ -125,8 +130,13 @@ impl<'a> Context<'a> {
             return self.read(literal, By::Allusion).filter(|given| given.value.quoted);
         }
         let after = match separator(spaced) {
-            Some(after) => self.behind_type(after),
-            None if quoted_name => pair_member(spaced, self.opened())?,
+            // `"AWS::IAM::AccessKey": "4f9a"`: the name of a type.
+            Some(_) if quoted_name && self.text.get(..self.from)?.ends_with("::") => return None,
+            Some(after) => self.behind_type(after)?,
+            None if quoted_name => match pair_member(spaced) {
+                Some(member) => member,
+                None => return self.read(self.argument_after(spaced)?, By::Allusion),
+            },
             None if self.flag && spaced.len() < closed.len() => spaced,
             None => match bare_literal(spaced).or_else(|| typed(spaced)).or_else(|| self.defined(spaced)) {
                 Some(literal) => literal,
@@ -137,9 +147,11 @@ impl<'a> Context<'a> {
         self.read(after, By::Assignment).map(|given| argument(given, after, self.text))
     }
 
-    /// Whether a quote stands before the name, so that the one behind closes it.
-    fn opened(&self) -> bool {
-        self.text.get(..self.from).is_some_and(|before| before.ends_with(['"', '\'', '`']))
+    /// `("PASSWORD", "x")`: the name is the first in brackets, the value the literal behind it.
+    fn argument_after(&self, spaced: &'a str) -> Option<&'a str> {
+        let before = self.text.get(..self.from)?.strip_suffix(['"', '\'', '`'])?;
+        let rest = spaced.strip_prefix(',')?.trim_start();
+        (before.ends_with(['(', '[']) && rest.starts_with(['"', '\''])).then_some(rest)
     }
 
     fn read(&self, rest: &'a str, by: By) -> Option<Given<'a>> {
@@ -147,15 +159,20 @@ impl<'a> Context<'a> {
     }
 
     /// `password: str = "x"`: the value stands behind the type.
-    fn behind_type(&self, after: &'a str) -> &'a str {
+    fn behind_type(&self, after: &'a str) -> Option<&'a str> {
         let trimmed = after.trim_start_matches(' ');
-        let word = trimmed
+        let length = trimmed
             .bytes()
             .take(40)
             .take_while(|b| b.is_ascii_alphanumeric() || b"_[]<>.&?".contains(b))
             .count();
-        let assigned = trimmed.get(word..).and_then(|rest| rest.trim_start_matches(' ').strip_prefix("= "));
-        if word > 0 { assigned.unwrap_or(after) } else { after }
+        let (word, rest) = trimmed.split_at_checked(length)?;
+        match rest.trim_start_matches(' ').strip_prefix("= ").filter(|_| length > 0) {
+            // The number of a constant is not what opens anything.
+            Some(_) if NUMBERS.contains(&word) => None,
+            Some(assigned) => Some(assigned),
+            None => Some(after),
+        }
     }
 
     /// `#define PASSWORD "x"`, `set password "x"`: the word before says that a value follows.
@@ -195,6 +212,11 @@ fn skip_quotes(text: &str) -> &str {
 fn comparison(text: &str) -> Option<&str> {
     ["!==", "===", "!=", "=="].iter().find_map(|sign| text.strip_prefix(sign))
 }
+
+/// Types of numbers in languages that write them behind the name.
+const NUMBERS: [&str; 14] = [
+    "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "int", "uint", "uint32", "int64", "number",
+];
 
 /// Signs that give a value; longest first where one begins another.
 const SEPARATORS: [&str; 12] = [":::=", "::=", ":=", "=>", "?=", ".=", "||=", "%3D", "%3d", "=", ":-", ":"];
@@ -237,6 +259,15 @@ fn next_word(spaced: &str) -> Option<&str> {
 /// Letters and digits without a break that no word has.
 const TOKEN_MIN: usize = 20;
 
+/// `password=db_password`, `KEY = "oauth2_csrf_token"`: the name of something that says the same.
+fn is_a_name(value: Value<'_>) -> bool {
+    let text = value.text;
+    let parts = text.split(['_', '-']).count();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let plain = digits == 0 || (digits < 3 && parts > 2);
+    (!value.quoted || parts > 2) && plain && (name::strength(text).is_some() || name::is_harmless(text))
+}
+
 /// `bytes("x")`, `Buffer.from('x', 'hex')`: what was read bare was a call; its first argument, if that is a
 /// literal, may be the value.
 fn argument<'a>(given: Given<'a>, after: &'a str, text: &'a str) -> Given<'a> {
@@ -267,20 +298,18 @@ fn member(at: usize, object: &str) -> Option<Hit> {
 }
 
 /// The value in a pair whose name was quoted: `"name": "PASSWORD", "value": "x"`, as containers are given
-/// their environment; `key="PASSWORD" value="x"`; `("PASSWORD", "x")`.
-fn pair_member(text: &str, opened: bool) -> Option<&str> {
-    let rest = text.strip_prefix(',').unwrap_or(text).trim_start();
-    let named = skip_quotes(rest);
-    if let Some(rest) = named.strip_prefix("value").or_else(|| named.strip_prefix("Value")) {
-        return separator(skip_quotes(rest).trim_start());
-    }
-    (opened && text.starts_with(',') && rest.starts_with(['"', '\''])).then_some(rest)
+/// their environment; `key="PASSWORD" value="x"`.
+fn pair_member(text: &str) -> Option<&str> {
+    let named = skip_quotes(text.strip_prefix(',').unwrap_or(text).trim_start());
+    let rest = named.strip_prefix("value").or_else(|| named.strip_prefix("Value"))?;
+    separator(skip_quotes(rest).trim_start())
 }
 
 /// `IDENTIFIED BY 'x'`, `ConvertTo-SecureString "x"`.
 fn spaced_literal(text: &str, at: usize) -> Option<Hit> {
     let rest = text.get(at..)?.trim_start_matches([' ', '(']);
-    let (at, value) = read_value(text, rest)?;
+    // In prose, what is between backquotes is a name.
+    let (at, value) = read_value(text, rest).filter(|_| !rest.starts_with('`'))?;
     let secret = value::is_secret(value, Strength::Strong) && (value.quoted || value::is_told(value));
     secret.then(|| hit(at, at + value.text.len()))
 }
@@ -394,6 +423,22 @@ mod tests {
             "bypass = \"k7Lw9Zq2\"",
             "${DB_PASSWORD:-password}",
             "password expires in 90 days",
+            "lpPassword: LPCWSTR,",
+            "pub const ERROR_AUTHZ_TOKEN: u32 = 2150859177u32;",
+            "const PASSWORD_ID: u32 = 2150859177; const SET_PW: u32 = 1109422304;",
+            "{\"shape\":\"Password\",\n\"documentation\":\"the password\"}",
+            "('revoke_uri', 'id_token', 'id_token_jwt')",
+            "\"AWS::IAM::AccessKey\": \"62d91b17309e76c8\"",
+            "// Pass: dynamic=0, static=1",
+            "--- PASS: TestOutputWithSubtest/sub_test (0.00s)",
+            "assertEqual(splitpasswd('user:a:b'), ('user', 'a:b'))",
+            "_CSRF_KEY = 'google_oauth2_csrf_token'",
+            "Next page token: eav1OzQB0OM8rLdGXOEsyQWSG",
+            "the method identified by `algorithm`",
+            "EMRFS_KEY = 'fs.s3.consistent.retryPeriodSeconds'",
+            "privateKeyPassword=pvk_password)",
+            "pub psw: __psw_t,",
+            "clientRequestToken: 1d2129a1-3d38-460a-9756-e5b91fddb951",
             "authenticity_token=\"9fK2mQ7xT4vB8nL1\"",
             "token type is Bearer2x",
             "publishable_key=\"9fK2mQ7xT4vB8nL1\"",

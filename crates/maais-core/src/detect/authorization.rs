@@ -70,7 +70,11 @@ const SCHEMES: [&str; 9] =
     ["token", "apikey", "api-key", "key", "oauth", "bearer", "hawk", "ssws", "apitoken"];
 
 /// `Authorization`, in any notation, with a token that is neither `Basic` nor `Bearer`.
-pub(super) fn authorization(text: &str, end: usize) -> Option<Hit> {
+pub(super) fn authorization(text: &str, at: usize, end: usize) -> Option<Hit> {
+    // Not the end of a longer name.
+    if text.as_bytes().get(..at)?.last().is_some_and(|b| b.is_ascii_alphanumeric() || b":_".contains(b)) {
+        return None;
+    }
     let rest = text.get(end..)?;
     let opened = rest.trim_start_matches([' ', ':', '=', '"', '\'', ',', '\\', ']', ')']);
     if opened.len() == rest.len() || rest.len() - opened.len() > 12 {
@@ -86,7 +90,8 @@ pub(super) fn authorization(text: &str, end: usize) -> Option<Hit> {
 fn header_token(text: &str, at: usize) -> Option<Hit> {
     let (start, token) = header_value(text, at)?;
     let issued = token.len() >= 16 && value::is_secret(Value { text: token, quoted: true }, Strength::Medium);
-    issued.then(|| hit(start, start + token.len()))
+    let called = text.as_bytes().get(start + token.len()) == Some(&b'(');
+    (issued && !called).then(|| hit(start, start + token.len()))
 }
 
 /// The signature of a shared link (`sig=`, `X-Amz-Signature=`): whoever has it may follow the link. The

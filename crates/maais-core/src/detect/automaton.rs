@@ -136,7 +136,7 @@ pub(super) fn credentials(text: &str, limit: usize, hits: &mut Vec<Hit>) {
             Family::Url => authorization::url_password(text, at),
             Family::Basic => authorization::basic(text, found.end()),
             Family::User => authorization::user_flag(text, found.end()),
-            Family::Authorization => authorization::authorization(text, found.end()),
+            Family::Authorization => authorization::authorization(text, at, found.end()),
             Family::Signature => authorization::signature(text, found.end()),
             Family::Bearer => authorization::bearer(text, found.end()),
         };

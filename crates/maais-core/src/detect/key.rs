@@ -23,7 +23,7 @@ pub(super) fn pem(text: &str, at: usize) -> Option<Hit> {
     let body = start.get(body_at..)?;
     let head = body.get(..body.floor_char_boundary(600))?.split("-----END").next()?.bytes();
     let (_, longest) = head.fold((0_usize, 0_usize), |(run, best), byte| {
-        let run = if Alphabet::Base64.has(byte) { run + 1 } else { 0 };
+        let run = if Alphabet::Base64.has(byte) && byte != b'=' { run + 1 } else { 0 };
         (run, best.max(run))
     });
     if longest < KEY_BODY_MIN {

@@ -169,6 +169,7 @@ const HARMLESS_TOKEN: &[&str] = &[
     "csrf",
     "xsrf",
     "authenticity",
+    "request",
     "verification",
     "pagination",
     "previous",
@@ -246,6 +247,16 @@ const HARMLESS_KEY: &[&str] = &[
     "new",
 ];
 
+/// Whether the last two words name a place in a list, an index, a guard: `next page token`.
+pub(super) fn is_harmless(name: &str) -> bool {
+    let words = words(name);
+    match words.as_slice() {
+        [.., before, last] if last == "token" => HARMLESS_TOKEN.contains(&before.as_str()),
+        [.., before, last] if last == "key" => HARMLESS_KEY.contains(&before.as_str()),
+        _ => false,
+    }
+}
+
 /// What the name says, if anything.
 pub(super) fn strength(name: &str) -> Option<Strength> {
     if name.len() > NAME_MAX {
@@ -264,8 +275,11 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
     }
     let suffix = ["password", "passwd"].iter().find_map(|end| last.strip_suffix(end));
     if let Some(what) = suffix {
-        let act =
-            ["no", "reset", "change", "forgot", "show", "hide", "lost", "set", "get", "random", "confirm"];
+        let act = [
+            "no", "reset", "change", "forgot", "show", "hide", "lost", "set", "get", "random", "confirm",
+            "split", "parse", "check", "verify", "validate", "hash", "encode", "decode", "encrypt", "is",
+            "has", "min", "max",
+        ];
         return (!act.contains(&what)).then_some(Strength::Strong);
     }
     if ["pass", "pwd"]

@@ -87,10 +87,14 @@ fn nine(d: &Digits<'_>) -> Vec<National> {
     };
     let australian = weighted(d.all, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11);
     let israeli = luhn(d.all);
+    let first = d.part(0, 1);
+    // No province has 0 or 8, no kind of taxpayer 0.
+    let canadian = israeli && !matches!(first, 0 | 8);
     [
         (grouped && dutch).then(|| national("nl_bsn", Common, &["bsn", "burgerservicenummer", "sofinummer"])),
-        (grouped && israeli).then(|| national("ca_sin", Common, &["sin", "social insurance"])),
-        (grouped && portuguese)
+        (grouped && canadian)
+            .then(|| national("ca_sin", Common, &["sin", "social insurance", "nas", "assurance sociale"])),
+        (grouped && portuguese && first > 0)
             .then(|| national("pt_nif", Common, &["nif", "contribuinte", "número fiscal"])),
         (grouped && australian).then(|| national("au_tfn", Common, &["tfn", "tax file"])),
         israeli.then(|| national("il_id", Common, &["teudat zehut", "israeli id", "תעודת זהות"])),
@@ -292,7 +296,7 @@ mod tests {
     use super::super::{Kind, scan_named};
 
     /// Drawn for these tests by another implementation (python-stdnum), in the usual form of each country.
-    const DRAWN: [(&str, &str, &str); 36] = [
+    const DRAWN: [(&str, &str, &str); 38] = [
         ("nl_bsn", "bsn", "944117715"),
         ("ca_sin", "sin", "592-451-959"),
         ("pt_nif", "nif", "853194130"),
@@ -325,6 +329,8 @@ mod tests {
         ("it_codice_fiscale", "", "cljsrc12c60h501v"),
         ("es_dni", "dni", "99337992A"),
         ("es_nie", "", "Y2970753H"),
+        ("es_nie", "nie", "y2970753h"),
+        ("es_dni", "dni", "99337992-A"),
         ("ie_pps", "pps", "8205539UA"),
         ("fi_hetu", "", "270396-580A"),
         ("mx_curp", "", "HDXR740625MDFFWB85"),

@@ -17,7 +17,21 @@ pub(super) fn by_word(word: &str, rest: &str) -> Option<(National, usize)> {
         10 => india(word),
         _ => None,
     };
-    found.map(|found| (found, word.len())).or_else(|| finland(rest))
+    found
+        .map(|found| (found, word.len()))
+        .or_else(|| hyphened(word, rest).map(|found| (found, HYPHENED)))
+        .or_else(|| finland(rest))
+}
+
+/// Bytes of a Spanish number whose letter stands behind a hyphen.
+const HYPHENED: usize = 10;
+
+/// `12345678-Z`.
+fn hyphened(word: &str, rest: &str) -> Option<National> {
+    match rest.as_bytes().get(8..HYPHENED)? {
+        [b'-', letter] if word.len() == 8 => spain(&format!("{word}{}", char::from(*letter))),
+        _ => None,
+    }
 }
 
 /// The value of digits in a place of the word; nothing if something else stands there.
@@ -61,17 +75,19 @@ fn italy(word: &str) -> Option<National> {
 
 /// DNI: eight digits and a letter; NIE: `X`, `Y` or `Z`, seven digits and a letter.
 fn spain(word: &str) -> Option<National> {
-    let first = *word.as_bytes().first()?;
+    let upper = word.to_ascii_uppercase();
+    let first = *upper.as_bytes().first()?;
     let (lead, from) = match first {
         b'X' | b'Y' | b'Z' => (u64::from(first - b'X'), 1),
         _ => (0, 0),
     };
-    let digits = number(word, from, 8 - from)?;
+    let digits = number(&upper, from, 8 - from)?;
     let rest = usize::try_from((lead * 10_000_000 + digits) % 23).ok()?;
     let letter = b"TRWAGMYFPDXBNJZSQVHLCKE".get(rest);
-    let words = &["dni", "nif", "documento nacional"];
-    (word.as_bytes().get(8) == letter)
-        .then(|| if from == 1 { national("es_nie", Own, &[]) } else { national("es_dni", Common, words) })
+    let words = &["dni", "nie", "nif", "documento nacional"];
+    let form = if from == 1 && upper == word { Own } else { Common };
+    let name = if from == 1 { "es_nie" } else { "es_dni" };
+    (upper.as_bytes().get(8) == letter).then(|| national(name, form, words))
 }
 
 /// NRIC and FIN: a letter of the century, seven digits, a check letter.
@@ -170,7 +186,7 @@ fn finland(rest: &str) -> Option<(National, usize)> {
     }
     let (birth, serial) = (number(word, 0, 6)?, number(word, 7, 3)?);
     let check = b"0123456789ABCDEFHJKLMNPRSTUVWXY".get(usize::try_from((birth * 1000 + serial) % 31).ok()?);
-    let checked = word.as_bytes().get(10) == check && (2..900).contains(&serial);
+    let checked = word.as_bytes().get(10) == check && serial >= 2;
     let born = is_day(birth / 100 % 100, birth / 10_000);
     (ends && checked && born).then(|| (national("fi_hetu", Own, &[]), LENGTH))
 }

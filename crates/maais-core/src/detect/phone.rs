@@ -142,11 +142,16 @@ impl Dialled {
     }
 }
 
-/// What follows must not continue the number: more digits, a letter without a break.
+/// What follows must not continue the number: more digits, a letter without a break, one or two behind a hyphen
+/// (as in the address of a network card).
 fn ends_here(bytes: &[u8], end: usize) -> bool {
     match bytes.get(end..).unwrap_or_default() {
         [next, ..] if next.is_ascii_alphanumeric() || *next == b'_' => false,
-        [b'.' | b'-', next, ..] => !next.is_ascii_digit(),
+        [b'.', next, ..] => !next.is_ascii_digit(),
+        [b'-', rest @ ..] => {
+            let word = rest.iter().take(3).take_while(|b| b.is_ascii_alphanumeric()).count();
+            word == 0 || (word > 2 && rest.first().is_some_and(u8::is_ascii_alphabetic))
+        }
         _ => true,
     }
 }
@@ -239,6 +244,7 @@ mod tests {
             "10.20.30.40",
             "1, 2, 3, 4, 5, 6, 7",
             "pages 100-200",
+            "01-23-45-67-89-AB",
             "2031 04 09",
             "call me on 2031-04-09",
         ] {

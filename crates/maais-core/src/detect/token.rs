@@ -134,7 +134,9 @@ pub(super) fn shaped(text: &str, at: usize, number: usize) -> Option<Hit> {
     // The automaton ignores case, issuers do not.
     let body = start.strip_prefix(shape.prefix)?;
     let free = shape.prefix.contains('/') || shape.prefix.starts_with('_');
-    if !free && text.as_bytes().get(..at)?.last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+    // A `+` stands within base64 only.
+    let within = |b: &u8| b.is_ascii_alphanumeric() || b"_+".contains(b);
+    if !free && text.as_bytes().get(..at)?.last().is_some_and(within) {
         return None;
     }
     let run = |limit: usize| body.bytes().take(limit).take_while(|b| shape.alphabet.has(*b)).count();

@@ -239,7 +239,11 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
         Strength::Medium => !is_wordy(text) && !is_address(text) && shape.drawn(text),
         Strength::Fair | Strength::Weak => {
             let mixed = shape.digits > 0 && shape.letters > 0;
-            let issued = mixed && !is_wordy(text) && !is_address(text) && entropy(text) >= 3.0;
+            let issued = mixed
+                && !is_wordy(text)
+                && !is_dotted_name(text)
+                && !is_address(text)
+                && entropy(text) >= 3.0;
             issued && (strength == Strength::Fair || (!is_uuid(text) && entropy(text) >= 3.2))
         }
     }
@@ -278,7 +282,11 @@ impl Shape {
         if self.letters == 0 {
             return self.digits >= 6 && self.symbols == 0;
         }
-        let identifier = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        // A constant or the name of a type.
+        if !quoted && self.lower == 0 && self.digits == 0 {
+            return false;
+        }
+        let identifier = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'));
         let joined = self.symbols > 0 && identifier;
         if joined && (is_wordy(text) || self.lower == 0) {
             return false;
@@ -410,13 +418,26 @@ fn spelled_from_examples(lower: &str) -> bool {
     found_word && reached.last().copied().unwrap_or(false)
 }
 
+/// What follows a number that says its type.
+const NUMBER_TYPES: [&str; 13] =
+    ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "ul", "UL", "px"];
+
 /// Code rather than a bare literal: calls, members, indexes, types.
 fn is_code(text: &str) -> bool {
     let calls =
         text.contains(['(', '[', '{', '*', '&', '<', '>']) || text.contains("::") || text.contains("->");
     let member = text.split('.').count() > 1
         && text.split('.').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
-    calls || member || text.starts_with("0x") || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
+    let assignment = text.trim_end_matches('=').contains('=');
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = digits.len() < text.len() && NUMBER_TYPES.contains(&digits);
+    calls
+        || member
+        || assignment
+        || number
+        || text.starts_with("__")
+        || text.starts_with("0x")
+        || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// A sequence of words and small numbers joined by punctuation or case, as in identifiers, file
@@ -438,6 +459,13 @@ fn is_wordy(text: &str) -> bool {
     }
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     wordy && digits * 4 <= text.len()
+}
+
+/// `fs.s3.consistent.retryCount`: the name of a setting.
+fn is_dotted_name(text: &str) -> bool {
+    let part = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.len() < 24;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    text.split('.').count() > 2 && digits < 3 && text.split('.').all(part)
 }
 
 /// A URL, a path, a host, a number with a unit: things that keys' neighbours are.
