@@ -29,9 +29,15 @@ pub(super) fn issued(digits: &[u8]) -> bool {
     }
 }
 
-/// Whether cards may begin so at all (ISO/IEC 7812-1: travel, banking, merchandising), whoever the issuer.
+/// Whether cards may begin so and be so long at all, whoever the issuer: travel (3), banking (4, 5),
+/// merchandising (6), as ISO/IEC 7812-1 divides them.
 pub(super) fn issuable(digits: &[u8]) -> bool {
-    (12..=19).contains(&digits.len()) && matches!(digits.first(), Some(3..=6))
+    match digits.first() {
+        Some(3) => (14..=16).contains(&digits.len()),
+        Some(4) => matches!(digits.len(), 13 | 16 | 19),
+        Some(5 | 6) => (12..=19).contains(&digits.len()),
+        _ => false,
+    }
 }
 
 /// Area, group and serial as the Social Security Administration assigns them; the numbers that it

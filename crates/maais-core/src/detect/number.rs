@@ -214,6 +214,8 @@ fn says_card(text: &str, name: &str, start: usize) -> bool {
         "jcb",
         "discover",
     ];
+    // `card_id` names a record.
+    let name = if name.to_ascii_lowercase().ends_with("id") { "" } else { name };
     says_word(text, name, (start.saturating_sub(CONTEXT), start), &words)
 }
 
@@ -404,6 +406,8 @@ mod tests {
         assert_eq!(one("phone", "5551234567"), Some(Kind::Phone));
         assert_eq!(one("order_id", "5551234567"), None);
         assert_eq!(one("", "call 5551234567"), Some(Kind::Phone));
+        assert_eq!(one("card_number", "676770000047"), Some(Kind::PaymentCard));
+        assert_eq!(one("card_id", "676770000047"), None);
     }
 
     #[test]
