@@ -38,15 +38,13 @@ pub(super) fn at(text: &str, start: usize, end: usize) -> (usize, Option<Hit>) {
         return (to, spaced_literal(text, to));
     }
     let name = full.trim_end_matches(['-', '.']);
-    let spaced = spaced_name(text, from, name);
-    let Some(strength) = name::strength(spaced.unwrap_or(name)) else {
+    let context = Context { text, from, to: from + name.len(), flag: full.starts_with('-') };
+    // Most names in prose are given nothing: asked first, because it costs least.
+    let Some(given) = context.given() else {
         return (to, None);
     };
-    let from = from - spaced.map_or(0, |whole| whole.len() - name.len());
-    let context =
-        Context { text, from, to: from + spaced.unwrap_or(name).len(), flag: full.starts_with('-') };
-    let hit = context.given().and_then(|given| context.judge(name, strength, given));
-    (to, hit)
+    let strength = name::strength(spaced_name(text, from, name).unwrap_or(name));
+    (to, strength.and_then(|strength| context.judge(name, strength, given)))
 }
 
 /// `secret key`, `API token`, `next page token`: the name with the word before it, if the two say more, or less,
