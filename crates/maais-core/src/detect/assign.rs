@@ -100,7 +100,7 @@ impl<'a> Context<'a> {
         let secret = match by {
             By::Assignment => value::is_secret(value, strength),
             By::Allusion if strength == Strength::Strong => value.quoted && value::is_told(value),
-            By::Allusion => value::is_secret(value, Strength::Weak),
+            By::Allusion => value::is_secret(value, strength.min(Strength::Fair)),
             By::Sentence => value::is_told(value) && value::is_secret(value, strength),
         };
         if secret {

@@ -428,7 +428,12 @@ fn is_code(text: &str) -> bool {
         text.contains(['(', '[', '{', '*', '&', '<', '>']) || text.contains("::") || text.contains("->");
     let member = text.split('.').count() > 1
         && text.split('.').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
-    let assignment = text.trim_end_matches('=').contains('=');
+    // A name, perhaps behind the path that stood before it; not the padding of something drawn.
+    let is_name = |text: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        digits < 2 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.".contains(&b))
+    };
+    let assignment = text.split_once('=').is_some_and(|(name, rest)| is_name(name) && !rest.is_empty());
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let number = digits.len() < text.len() && NUMBER_TYPES.contains(&digits);
     calls

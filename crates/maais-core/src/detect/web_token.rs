@@ -9,7 +9,7 @@ use super::{Hit, Kind};
 /// Characters of a header; it holds a few names, or a certificate.
 const HEADER_MAX: usize = 16 * 1024;
 
-/// A signed (three parts) or encrypted (five) token whose header decodes to JSON with an `alg`
+/// A signed (three parts) or encrypted (five) token whose header decodes to JSON with a name of its own
 /// (RFC 7515, RFC 7516).
 pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
     if text.as_bytes().get(..at)?.last().is_some_and(|b| Alphabet::Word.has(*b) || *b == b'.') {
@@ -27,10 +27,19 @@ pub(super) fn jwt(text: &str, at: usize) -> Option<Hit> {
     let claims = || parts.get(1).is_some_and(|claims| claims.starts_with("ey"));
     let signed = (parts.len() == 3 && claims()) || parts.len() == 5;
     let last = parts.last()?;
-    if !signed || header.get("alg").is_none_or(|alg| !alg.is_string()) || last.len() < 8 {
+    if !signed || !is_header(&header) || last.len() < 8 {
         return None;
     }
     Some(Hit::new(Kind::Jwt, (at, at + token.len()), "eyJ…".to_owned()))
+}
+
+/// Names of a header (RFC 7515 4.1, RFC 7516 4.1, RFC 7518 4.6 to 4.8). `alg` must be there, but what was cut from
+/// elsewhere has lost it sometimes.
+const HEADER_NAMES: [&str; 14] =
+    ["alg", "enc", "typ", "zip", "kid", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "epk", "apu", "apv"];
+
+fn is_header(header: &Value) -> bool {
+    header.as_object().is_some_and(|names| HEADER_NAMES.iter().any(|known| names.contains_key(*known)))
 }
 
 /// A token that was put into base64 once more: the automaton stopped at `eyJ` in that encoding.
