@@ -283,6 +283,27 @@ mod tests {
             let text = format!("{before}db_password = \"{value}\"{after}");
             let hit = scan(&text).into_iter().any(|hit| text[hit.start..hit.end].contains(&value));
             prop_assert!(hit, "{}", text);
+            prop_assert!(!mask(&text).contains(&value), "{}", mask(&text));
+        }
+
+        #[test]
+        fn a_mask_leaves_four_digits_of_a_card_and_no_more(
+            before in "[ -~&&[^0-9]]{0,40} ", body in "4[0-9]{14}", after in " [ -~&&[^0-9]]{0,40}"
+        ) {
+            let card = (0..10).map(|last| format!("{body}{last}")).find(|card| {
+                check_digit::luhn(&card.bytes().map(|b| b - b'0').collect::<Vec<u8>>())
+            });
+            let card = card.unwrap_or_default();
+            let masked = mask(&format!("{before}{card}{after}"));
+            prop_assert!(!masked.contains(&card[..12]) && !masked.contains(&card[11..]), "{}", masked);
+        }
+
+        #[test]
+        fn what_is_masked_holds_nothing_serious(text in "([a-z_]{1,12}[=: ]{1,3}[A-Za-z0-9!@#+/-]{6,40}[ ;,\n]{1,2}){0,8}") {
+            let masked = mask(&text);
+            let left: Vec<Hit> =
+                scan(&masked).into_iter().filter(|hit| hit.severity > Severity::Low).collect();
+            prop_assert!(left.is_empty(), "{:?} -> {:?}: {:?}", text, masked, left);
         }
     }
 
