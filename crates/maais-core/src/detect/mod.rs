@@ -32,6 +32,7 @@ mod national;
 mod national_letters;
 mod number;
 mod phone;
+mod spelling;
 pub mod terms;
 mod token;
 mod value;
@@ -40,6 +41,7 @@ mod web_token;
 use std::borrow::Cow;
 
 pub use kind::{Class, Kind};
+use spelling::Traced;
 
 use crate::decision::Severity;
 
@@ -128,6 +130,17 @@ pub fn mask(text: &str) -> String {
 /// `limit` is that of each family: much of one does not hide another.
 fn scan_with(text: &str, name: &str, limit: usize) -> Vec<Hit> {
     let text = bounded(text);
+    let Some(plain) = Traced::plain(text) else {
+        return scan_plain(text, name, limit);
+    };
+    let mut hits = scan_plain(&plain.text, name, limit);
+    for hit in &mut hits {
+        (hit.start, hit.end) = plain.place(hit.start, hit.end);
+    }
+    hits
+}
+
+fn scan_plain(text: &str, name: &str, limit: usize) -> Vec<Hit> {
     let mut hits = Vec::new();
     automaton::credentials(text, limit, &mut hits);
     number::scan(text, name, limit, &mut hits);

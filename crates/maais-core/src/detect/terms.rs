@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use aho_corasick::{AhoCorasick, MatchKind};
 use sha2::{Digest, Sha256};
 
+use super::spelling::Traced;
 use super::{HITS_MAX, Hit, Kind, bounded, most_severe, resolve_overlaps, scan_named};
 use crate::decision::Severity;
 
@@ -94,8 +95,8 @@ pub enum TermsError {
 
 /// The entry as it is stored where its wording should not be read.
 pub fn hashed(salt: &[u8], wording: &str) -> HashedTerm {
-    let folded = Folded::of(wording);
-    let words = folded.words();
+    let folded = Traced::folded(wording);
+    let words = words(&folded.text);
     let text = match (words.first(), words.last()) {
         (Some((start, _)), Some((_, end))) => folded.text.get(*start..*end).unwrap_or_default(),
         _ => "",
@@ -171,19 +172,19 @@ impl Terms {
         if self.is_empty() {
             return Vec::new();
         }
-        let folded = Folded::of(bounded(text));
+        let folded = Traced::folded(bounded(text));
         let mut hits = Vec::new();
         self.plain(&folded, &mut hits);
         self.hashed(&folded, &mut hits);
         most_severe(resolve_overlaps(hits))
     }
 
-    fn plain(&self, folded: &Folded, hits: &mut Vec<Hit>) {
+    fn plain(&self, folded: &Traced, hits: &mut Vec<Hit>) {
         let Some(automaton) = &self.plain else { return };
         let mut others = 0;
         for found in automaton.find_overlapping_iter(&folded.text) {
             let Some(entry) = self.entries.get(found.pattern().as_usize()) else { continue };
-            if !entry.canary && !folded.stands_alone(found.start(), found.end()) {
+            if !entry.canary && !stands_alone(&folded.text, found.start(), found.end()) {
                 continue;
             }
             // A crowd of terms leaves room for canaries; a crowd of canaries has said enough.
@@ -197,11 +198,11 @@ impl Terms {
         }
     }
 
-    fn hashed(&self, folded: &Folded, hits: &mut Vec<Hit>) {
+    fn hashed(&self, folded: &Traced, hits: &mut Vec<Hit>) {
         if self.by_digest.is_empty() {
             return;
         }
-        let words = folded.words();
+        let words = words(&folded.text);
         let full = hits.len() + HITS_MAX;
         for length in &self.lengths {
             for run in words.windows(*length) {
@@ -228,7 +229,7 @@ impl Entry {
 }
 
 fn folded_entry(wording: &str, list: &str, position: usize) -> Result<String, TermsError> {
-    let text = Folded::of(wording.trim()).text;
+    let text = Traced::folded(wording.trim()).text;
     let length = text.chars().count();
     if length < TERM_MIN || text.len() > TERM_MAX {
         return Err(TermsError::Length { list: list.to_owned(), position, length });
@@ -245,70 +246,27 @@ pub fn scan_with_terms(name: &str, text: &str, terms: &Terms) -> Vec<Hit> {
     most_severe(resolve_overlaps(own.into_iter().chain(scan_named(name, text)).collect()))
 }
 
-/// A text in lower case, its words one space apart, that remembers where everything was.
-struct Folded {
-    text: String,
-    /// The byte of the given text from which each byte comes, and one behind the last.
-    origin: Vec<u32>,
+/// Whether no letter or digit stands right before or behind.
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let before = text.get(..start).and_then(|before| before.chars().next_back());
+    let after = text.get(end..).and_then(|after| after.chars().next());
+    !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
 }
 
-impl Folded {
-    fn of(given: &str) -> Self {
-        let mut folded =
-            Self { text: String::with_capacity(given.len()), origin: Vec::with_capacity(given.len() + 1) };
-        let mut spaces = false;
-        for (at, c) in given.char_indices() {
-            // `TEXT_MAX` bytes at most.
-            let at = u32::try_from(at).unwrap_or(u32::MAX);
-            if c.is_whitespace() {
-                if !spaces {
-                    folded.push(' ', at);
-                }
-            } else {
-                c.to_lowercase().for_each(|c| folded.push(c, at));
-            }
-            spaces = c.is_whitespace();
+/// The words of a folded text, without the punctuation around them.
+fn words(text: &str) -> Vec<(usize, usize)> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    for piece in text.split(' ') {
+        let trimmed = piece.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let start = at + piece.len() - trimmed.len();
+        let word = trimmed.trim_end_matches(|c: char| !c.is_alphanumeric());
+        if !word.is_empty() {
+            words.push((start, start + word.len()));
         }
-        folded.origin.push(u32::try_from(given.len()).unwrap_or(u32::MAX));
-        folded
+        at += piece.len() + 1;
     }
-
-    fn push(&mut self, c: char, at: u32) {
-        self.text.push(c);
-        self.origin.extend(std::iter::repeat_n(at, c.len_utf8()));
-    }
-
-    /// Where that was in the given text.
-    fn place(&self, start: usize, end: usize) -> (usize, usize) {
-        let of = |at: usize| self.origin.get(at).map_or(0, |at| *at as usize);
-        // A match may end within what one character became: the whole character belongs to it.
-        let first = of(start);
-        let last = of(end.saturating_sub(1));
-        let after = self.origin.get(end..).unwrap_or_default().iter().find(|at| **at as usize > last);
-        (first, after.map_or(of(self.text.len()), |at| *at as usize))
-    }
-
-    fn stands_alone(&self, start: usize, end: usize) -> bool {
-        let before = self.text.get(..start).and_then(|before| before.chars().next_back());
-        let after = self.text.get(end..).and_then(|after| after.chars().next());
-        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
-    }
-
-    /// The words, without the punctuation around them.
-    fn words(&self) -> Vec<(usize, usize)> {
-        let mut words = Vec::new();
-        let mut at = 0;
-        for piece in self.text.split(' ') {
-            let trimmed = piece.trim_start_matches(|c: char| !c.is_alphanumeric());
-            let start = at + piece.len() - trimmed.len();
-            let word = trimmed.trim_end_matches(|c: char| !c.is_alphanumeric());
-            if !word.is_empty() {
-                words.push((start, start + word.len()));
-            }
-            at += piece.len() + 1;
-        }
-        words
-    }
+    words
 }
 
 #[cfg(test)]
@@ -411,7 +369,7 @@ mod tests {
 
         #[test]
         fn places_are_within_any_text(word in "[a-z]\\PC{3,6}", text in any::<String>()) {
-            prop_assume!(Folded::of(word.trim()).text.chars().count() >= TERM_MIN);
+            prop_assume!(Traced::folded(word.trim()).text.chars().count() >= TERM_MIN);
             for terms in [plain(&word), secret(&word)].iter() {
                 for hit in terms.scan(&format!("{text}{word} {text}")) {
                     prop_assert!(hit.start < hit.end);
