@@ -136,9 +136,14 @@ impl<'a> Context<'a> {
                 None => return self.read(self.argument_after(spaced)?, By::Allusion),
             },
             None if self.flag && spaced.len() < closed.len() => spaced,
+            // To pass something is to hand it on.
+            None if self.is_verb() => return self.read(bare_literal(spaced)?, By::Sentence),
             None => match bare_literal(spaced).or_else(|| typed(spaced)).or_else(|| self.defined(spaced)) {
                 Some(literal) => literal,
-                None => return self.read(said(spaced).or_else(|| next_word(spaced))?, By::Sentence),
+                None => {
+                    let value = said(spaced).or_else(|| cell(closed)).or_else(|| next_word(spaced))?;
+                    return self.read(value, By::Sentence);
+                }
             },
         };
         let after = after.trim_start_matches([' ', '\t']);
@@ -150,6 +155,11 @@ impl<'a> Context<'a> {
         let before = self.text.get(..self.from)?.strip_suffix(['"', '\'', '`'])?;
         let rest = spaced.strip_prefix(',')?.trim_start();
         (before.ends_with(['(', '[']) && rest.starts_with(['"', '\''])).then_some(rest)
+    }
+
+    fn is_verb(&self) -> bool {
+        let name = self.text.get(self.from..self.to).unwrap_or_default();
+        name.rsplit(['.', ':']).next().is_some_and(|last| last.trim_end_matches('_') == "pass")
     }
 
     fn read(&self, rest: &'a str, by: By) -> Option<Given<'a>> {
@@ -247,6 +257,29 @@ fn said(spaced: &str) -> Option<&str> {
     let rest = ["is ", "is: ", "was ", "will be "].iter().find_map(|verb| spaced.strip_prefix(verb))?;
     Some(rest.trim_start_matches(' '))
 }
+
+/// `| password | x |`, `<td>password</td><td>x</td>`, `password<tab>x`: the next cell of a table.
+fn cell(closed: &str) -> Option<&str> {
+    // A type of two, as in `Key|Bytes`, has no spaces.
+    if let Some(rest) =
+        closed.strip_prefix('\t').or_else(|| closed.trim_start_matches(' ').strip_prefix("| "))
+        && closed.starts_with([' ', '\t'])
+    {
+        return Some(rest.trim_start_matches([' ', '\t']));
+    }
+    let mut rest = closed;
+    let mut tags = 0;
+    while let Some(tag) = rest.trim_start().strip_prefix('<').filter(|_| tags < TAGS_MAX) {
+        let window = tag.get(..tag.floor_char_boundary(TAG_MAX))?;
+        rest = tag.get(window.find('>')? + 1..)?;
+        tags += 1;
+    }
+    (tags >= 2).then(|| rest.trim_start())
+}
+
+/// Tags between two cells, and bytes of one, that are skipped.
+const TAGS_MAX: usize = 6;
+const TAG_MAX: usize = 120;
 
 /// `auth token 4f9a1c77…`: no sign at all, but a word that is long for one.
 fn next_word(spaced: &str) -> Option<&str> {
@@ -371,6 +404,9 @@ mod tests {
             "MYSQLPASS: #",
             "{\"api_token\": \"{\\\"user\\\": \\\"x\\\", \\\"sig\\\": \\\"#Qm4x\\\"}\"}",
             "heroku_token: #",
+            "| Password | # |",
+            "<tr><td>password</td>\n<td class=\"x\"><b>#</b></td></tr>",
+            "password\t#",
             "CREATE USER ann IDENTIFIED BY #",
             "curl -u admin:# https://example.com",
             "curl --user \"admin:#\" https://example.com",
@@ -436,6 +472,11 @@ mod tests {
             "EMRFS_KEY = 'fs.s3.consistent.retryPeriodSeconds'",
             "privateKeyPassword=pvk_password)",
             "pub psw: __psw_t,",
+            "| password | required | 8 to 64 characters |",
+            "t.pass(\"tests/pass/*.rs\")",
+            "or pass 'ignore' to ignore errors",
+            "<td>password</td><td>string</td>",
+            "password\tstring",
             "clientRequestToken: 1d2129a1-3d38-460a-9756-e5b91fddb951",
             "authenticity_token=\"9fK2mQ7xT4vB8nL1\"",
             "token type is Bearer2x",

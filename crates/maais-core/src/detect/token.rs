@@ -135,7 +135,8 @@ pub(super) fn shaped(text: &str, at: usize, number: usize) -> Option<Hit> {
     let body = start.strip_prefix(shape.prefix)?;
     let free = shape.prefix.contains('/') || shape.prefix.starts_with('_');
     // A `+` stands within base64 only.
-    let within = |b: &u8| b.is_ascii_alphanumeric() || b"_+".contains(b);
+    let letters_alone = shape.most >= JUDGED_MAX && matches!(shape.alphabet, Alphabet::Alnum);
+    let within = |b: &u8| b.is_ascii_alphanumeric() || b"_+".contains(b) || (letters_alone && *b == b'/');
     if !free && text.as_bytes().get(..at)?.last().is_some_and(within) {
         return None;
     }
@@ -149,6 +150,9 @@ pub(super) fn shaped(text: &str, at: usize, number: usize) -> Option<Hit> {
     let length = if long { run(shape.most + 1) } else { judged };
     let after = body.as_bytes().get(length).copied().unwrap_or(b' ');
     let open_ended = shape.most >= JUDGED_MAX && length > shape.most;
+    if letters_alone && b"+/".contains(&after) {
+        return None;
+    }
     if !open_ended && (length > shape.most || after.is_ascii_alphanumeric() || after == b'_') {
         return None;
     }

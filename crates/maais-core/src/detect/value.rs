@@ -293,7 +293,11 @@ impl Shape {
         }
         if self.digits > 0 || self.symbols > 0 {
             // `x1`, `v2.0`: too little; `password1` was an example before.
-            return self.digits + self.symbols >= 2 || is_gibberish(text) || (quoted && text.len() >= 6);
+            let mixed = self.lower > 0 && self.upper > 0 && text.len() >= 8 && !is_wordy(text);
+            return self.digits + self.symbols >= 2
+                || is_gibberish(text)
+                || mixed
+                || (quoted && text.len() >= 6);
         }
         // A literal word given to a password is one, if it is not an example; capitalised words
         // are labels (`"password": "Kennwort"`).
