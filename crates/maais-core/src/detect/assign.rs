@@ -476,6 +476,7 @@ mod tests {
             "t.pass(\"tests/pass/*.rs\")",
             "or pass 'ignore' to ignore errors",
             "<td>password</td><td>string</td>",
+            ":param Ed25519PrivateKey|Ed25519PublicKey|Ed448PrivateKey: the key",
             "password\tstring",
             "clientRequestToken: 1d2129a1-3d38-460a-9756-e5b91fddb951",
             "authenticity_token=\"9fK2mQ7xT4vB8nL1\"",
