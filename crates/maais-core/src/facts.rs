@@ -22,7 +22,8 @@ use crate::view::url::{self, UrlOutcome};
 const URLS_MAX: usize = 64;
 /// Paths that are looked at in one action; with more, the rest counts as unparseable.
 const PATHS_MAX: usize = 64;
-/// Sensitive places that are kept for one action.
+/// Sensitive places that are kept for one action; as many again that hold only weak kinds, so that a crowd of
+/// addresses hides nothing.
 const SENSITIVE_MAX: usize = 256;
 
 /// Remembers what is pure and costly between actions. It may forget anything at any time.
@@ -115,7 +116,7 @@ impl SensitiveFact {
 
 /// Whether that kind is sensitive on its own.
 pub fn is_strong(kind: Kind) -> bool {
-    !matches!(kind, Kind::Email | Kind::Phone)
+    !matches!(kind, Kind::Email | Kind::Phone | Kind::Uuid)
 }
 
 /// The facts of one action.
@@ -285,9 +286,15 @@ impl<'a> Facts<'a> {
 
     fn find_sensitive(&self) -> Vec<SensitiveFact> {
         let mut found = Vec::new();
+        let (mut strong, mut weak) = (0, 0);
         let mut note = |place: &dyn Fn() -> String, name: &str, text: &str| {
             let hits = self.memo.sensitive(name, text);
-            if !hits.is_empty() && found.len() < SENSITIVE_MAX {
+            if hits.is_empty() {
+                return;
+            }
+            let count = if hits.iter().any(|hit| is_strong(hit.kind)) { &mut strong } else { &mut weak };
+            *count += 1;
+            if *count <= SENSITIVE_MAX {
                 found.push(SensitiveFact { place: place(), hits });
             }
         };
@@ -412,6 +419,17 @@ mod tests {
         assert_eq!(facts.place(leaf), "/parameters/a~1b/0/~0c");
         let whole = Value::Object(request.to_json());
         assert_eq!(whole.pointer(&facts.place(leaf)), Some(&json!("x")));
+    }
+
+    #[test]
+    fn a_crowd_of_addresses_does_not_hide_a_card() {
+        let mut texts = vec!["ann@example.org"; 2 * SENSITIVE_MAX];
+        texts.push("4111-1111-1111-1111");
+        let request =
+            request(json!({"agent_id":"a","action_type":"tool_call","target":"t","parameters":{"p":texts}}));
+        let facts = Facts::new(&request, &NoMemo);
+        assert_eq!(facts.sensitive().len(), SENSITIVE_MAX + 1);
+        assert!(facts.sensitive().last().unwrap().is_strong());
     }
 
     #[test]

@@ -2,21 +2,6 @@
 //!
 //! Pure checks of digits; where the digits came from and what stands around them is `number`'s.
 
-/// Luhn's checksum (ISO/IEC 7812-1, annex B).
-pub(super) fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(at, digit)| match (at % 2, u32::from(*digit)) {
-            (0, digit) => digit,
-            (_, digit) if digit > 4 => digit * 2 - 9,
-            (_, digit) => digit * 2,
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
 /// Whether an issuer of payment cards uses this prefix and length.
 pub(super) fn issued(digits: &[u8]) -> bool {
     let prefix =
@@ -40,6 +25,17 @@ pub(super) fn issued(digits: &[u8]) -> bool {
         (_, 62, ..) => matches!(length, 16..=19),
         // Maestro.
         (_, _, _, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761 | 6762 | 6763) => matches!(length, 12..=19),
+        _ => false,
+    }
+}
+
+/// Whether cards may begin so and be so long at all, whoever the issuer: travel (3), banking (4, 5),
+/// merchandising (6), as ISO/IEC 7812-1 divides them.
+pub(super) fn issuable(digits: &[u8]) -> bool {
+    match digits.first() {
+        Some(3) => (14..=16).contains(&digits.len()),
+        Some(4) => matches!(digits.len(), 13 | 16 | 19),
+        Some(5 | 6) => (12..=19).contains(&digits.len()),
         _ => false,
     }
 }
@@ -173,6 +169,7 @@ pub(super) fn iban_checks(iban: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check_digit::luhn;
     use super::*;
 
     fn digits(text: &str) -> Vec<u8> {

@@ -2,119 +2,64 @@
 //!
 //! One automaton looks for the few letters that every credential has about it (an issuer's prefix,
 //! a word such as `password` before a `=`); only where it stops is anything parsed, by hand. Digits
-//! are looked at once, for cards, account and telephone numbers. Nothing is compiled at start-up.
+//! are looked at once, for cards, account, national and telephone numbers. Nothing is compiled at
+//! start-up, and no part of a text is read more than a bounded number of times.
 //!
 //! Precision counts: an alarm that cries wolf is switched off. Numbers must pass their checksum and
 //! their issuer's rules; values must look chosen or drawn, not written by an author of examples;
-//! UUIDs, hashes, references to variables and type annotations are not secrets.
+//! UUIDs, hashes, references to variables and type annotations are not secrets. What a tenant adds
+//! is in [`terms`].
 //!
 //! Deliberately absent: names, addresses and other personal data that need a language model;
 //! decoding of base64 and its like (callers unwrap, then scan again); what a hit means: that is for
 //! whoever knows where the text is going.
 
 mod assign;
+mod authorization;
 mod automaton;
-mod contact;
+mod check_digit;
+mod checksum;
+mod email;
+mod identifier;
 mod identity;
+mod issuer;
+mod key;
+mod kind;
 mod letters;
+mod literal;
 mod name;
+mod national;
+mod national_letters;
 mod number;
+mod phone;
+mod spelling;
+pub mod terms;
 mod token;
 mod value;
+mod web_token;
+
+use std::borrow::Cow;
+
+pub use kind::{Class, Kind};
+use spelling::Traced;
+
+use crate::decision::Severity;
 
 /// Bytes of a text that are looked at; a request may have no more.
 pub const TEXT_MAX: usize = 1 << 20;
 
-/// Hits that are reported for one text. More would not change any decision.
+/// Hits that are reported for one text, the most severe first. More would not change any decision.
 pub const HITS_MAX: usize = 64;
-
-/// What was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// A private key: PEM, PuTTY, age, JWK.
-    PrivateKey,
-    /// A token whose shape names its issuer.
-    ProviderToken,
-    /// A signed or encrypted JSON Web Token (RFC 7519).
-    Jwt,
-    /// A value given to a name that says secret, an authorization header, or the password of a URL
-    /// or connection string.
-    Password,
-    /// A payment card number: issuer prefix, length, Luhn (ISO/IEC 7812-1).
-    PaymentCard,
-    /// A social security number of the United States.
-    UsSsn,
-    /// An international bank account number (ISO 13616).
-    Iban,
-    /// An e-mail address. Low severity: many tasks need one.
-    Email,
-    /// A telephone number. Low severity.
-    Phone,
-}
-
-/// What it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// Opens something.
-    Credential,
-    /// Is about a person.
-    Personal,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 9] = [
-        Self::PrivateKey,
-        Self::ProviderToken,
-        Self::Jwt,
-        Self::Password,
-        Self::PaymentCard,
-        Self::UsSsn,
-        Self::Iban,
-        Self::Email,
-        Self::Phone,
-    ];
-
-    /// The word used in policies and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PrivateKey => "private_key",
-            Self::ProviderToken => "provider_token",
-            Self::Jwt => "jwt",
-            Self::Password => "password",
-            Self::PaymentCard => "payment_card",
-            Self::UsSsn => "us_ssn",
-            Self::Iban => "iban",
-            Self::Email => "email",
-            Self::Phone => "phone",
-        }
-    }
-
-    /// What it is about.
-    pub fn class(self) -> Class {
-        match self {
-            Self::PrivateKey | Self::ProviderToken | Self::Jwt | Self::Password => Class::Credential,
-            Self::PaymentCard | Self::UsSsn | Self::Iban | Self::Email | Self::Phone => Class::Personal,
-        }
-    }
-}
-
-impl Class {
-    /// The word used in policies and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Credential => "credential",
-            Self::Personal => "personal",
-        }
-    }
-}
 
 /// One place in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// What it is.
     pub kind: Kind,
+    /// Whose or which: the issuer of a token, the country of a number, the dictionary of a term.
+    pub detail: Cow<'static, str>,
+    /// How much it weighs: a token whose checksum holds more than one for tests.
+    pub severity: Severity,
     /// First byte; on a character boundary, as is `end`.
     pub start: usize,
     /// One behind the last byte.
@@ -123,22 +68,43 @@ pub struct Hit {
     pub masked: String,
 }
 
+impl Hit {
+    fn new(kind: Kind, (start, end): (usize, usize), masked: String) -> Self {
+        Self { kind, detail: Cow::Borrowed(""), severity: kind.severity(), start, end, masked }
+    }
+
+    fn of(self, detail: &'static str) -> Self {
+        Self { detail: Cow::Borrowed(detail), ..self }
+    }
+
+    fn weighing(self, severity: Severity) -> Self {
+        Self { severity, ..self }
+    }
+}
+
 /// Finds sensitive data in a text: by place, without overlaps, at most [`HITS_MAX`], in the first
 /// [`TEXT_MAX`] bytes.
 pub fn scan(text: &str) -> Vec<Hit> {
-    scan_with(text, "")
+    most_severe(scan_with(text, "", HITS_MAX))
 }
 
 /// The same, with the name of the parameter that holds the text. A name that says secret
 /// (`password`, `api_key`, `client_secret`) makes a plausible value one; `key`, `token`, `id`,
 /// `max_tokens`, `next_page_token` do not.
 pub fn scan_named(name: &str, text: &str) -> Vec<Hit> {
-    let hits = scan_with(text, name);
+    let hits = scan_with(text, name, HITS_MAX);
     let credential = hits.iter().any(|hit| hit.kind.class() == Class::Credential);
     match assign::named(name, text) {
-        Some(hit) if !credential => resolve_overlaps(std::iter::once(hit).chain(hits).collect()),
-        _ => hits,
+        Some(hit) if !credential => most_severe(resolve_overlaps(std::iter::once(hit).chain(hits).collect())),
+        _ => most_severe(hits),
     }
+}
+
+/// Finds the UUIDs in a text, which [`scan`] leaves alone: they name things and open nothing by themselves.
+pub fn identifiers(text: &str) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    identifier::uuids(bounded(text), HITS_MAX, &mut hits);
+    hits
 }
 
 /// Whether a name alone says that its value is secret, whatever it looks like: `password`, `api_key`,
@@ -151,35 +117,39 @@ pub fn names_a_secret(name: &str) -> bool {
 pub fn mask(text: &str) -> String {
     let text = bounded(text);
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    // Masking may uncover nothing new, but the limit on hits must not leave any behind.
-    loop {
-        let hits = scan(rest);
-        let full = hits.len() >= HITS_MAX;
-        let mut at = 0;
-        for hit in hits {
-            out.push_str(rest.get(at..hit.start).unwrap_or_default());
-            out.push_str(&hit.masked);
-            at = hit.end;
-        }
-        rest = rest.get(at..).unwrap_or_default();
-        if !full {
-            out.push_str(rest);
-            return out;
-        }
+    let mut at = 0;
+    for hit in scan_with(text, "", usize::MAX) {
+        out.push_str(text.get(at..hit.start).unwrap_or_default());
+        out.push_str(&hit.masked);
+        at = hit.end;
     }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
 }
 
-fn scan_with(text: &str, name: &str) -> Vec<Hit> {
+/// `limit` is that of each family: much of one does not hide another.
+fn scan_with(text: &str, name: &str, limit: usize) -> Vec<Hit> {
     let text = bounded(text);
+    let Some(plain) = Traced::plain(text) else {
+        return scan_plain(text, name, limit);
+    };
+    let mut hits = scan_plain(&plain.text, name, limit);
+    for hit in &mut hits {
+        (hit.start, hit.end) = plain.place(hit.start, hit.end);
+    }
+    hits
+}
+
+fn scan_plain(text: &str, name: &str, limit: usize) -> Vec<Hit> {
     let mut hits = Vec::new();
-    automaton::credentials(text, &mut hits);
-    number::scan(text, name, &mut hits);
-    contact::emails(text, &mut hits);
+    automaton::credentials(text, limit, &mut hits);
+    number::scan(text, name, limit, &mut hits);
+    email::emails(text, limit, &mut hits);
     resolve_overlaps(hits)
 }
 
-/// Of two hits that overlap the more serious stays; the order of [`Kind`] says which.
+/// Of two hits that overlap the more serious stays (the order of [`Kind`] says which) and covers both, so
+/// that a mask leaves nothing of either.
 fn resolve_overlaps(mut hits: Vec<Hit>) -> Vec<Hit> {
     if hits.len() < 2 {
         return hits;
@@ -189,15 +159,26 @@ fn resolve_overlaps(mut hits: Vec<Hit>) -> Vec<Hit> {
     for hit in hits {
         match kept.last_mut() {
             Some(last) if hit.start < last.end => {
+                let (start, end) = (last.start, last.end.max(hit.end));
                 if hit.kind < last.kind {
                     *last = hit;
                 }
+                (last.start, last.end) = (start, end);
             }
             _ => kept.push(hit),
         }
     }
-    kept.truncate(HITS_MAX);
     kept
+}
+
+/// At most [`HITS_MAX`], by place: a crowd of addresses does not push a key out.
+fn most_severe(mut hits: Vec<Hit>) -> Vec<Hit> {
+    if hits.len() > HITS_MAX {
+        hits.sort_by_key(|hit| (std::cmp::Reverse(hit.severity), hit.start));
+        hits.truncate(HITS_MAX);
+        hits.sort_by_key(|hit| hit.start);
+    }
+    hits
 }
 
 /// The first [`TEXT_MAX`] bytes, cut at a character.
@@ -277,6 +258,15 @@ mod tests {
     }
 
     #[test]
+    fn a_crowd_does_not_hide_what_is_serious() {
+        let crowd = "ann@example.org, +49 30 901820; ".repeat(HITS_MAX * 2);
+        let text = format!("{crowd} password = \"{}\" 4111-1111-1111-1111", drawn());
+        let kinds: Vec<Kind> = scan(&text).iter().map(|hit| hit.kind).collect();
+        assert_eq!(kinds.len(), HITS_MAX);
+        assert!(kinds.contains(&Kind::Password) && kinds.contains(&Kind::PaymentCard), "{kinds:?}");
+    }
+
+    #[test]
     fn hits_are_bounded() {
         let text = "4111-1111-1111-1111, ".repeat(1000);
         assert_eq!(scan(&text).len(), HITS_MAX);
@@ -306,6 +296,27 @@ mod tests {
             let text = format!("{before}db_password = \"{value}\"{after}");
             let hit = scan(&text).into_iter().any(|hit| text[hit.start..hit.end].contains(&value));
             prop_assert!(hit, "{}", text);
+            prop_assert!(!mask(&text).contains(&value), "{}", mask(&text));
+        }
+
+        #[test]
+        fn a_mask_leaves_four_digits_of_a_card_and_no_more(
+            before in "[ -~&&[^0-9]]{0,40} ", body in "4[0-9]{14}", after in " [ -~&&[^0-9]]{0,40}"
+        ) {
+            let card = (0..10).map(|last| format!("{body}{last}")).find(|card| {
+                check_digit::luhn(&card.bytes().map(|b| b - b'0').collect::<Vec<u8>>())
+            });
+            let card = card.unwrap_or_default();
+            let masked = mask(&format!("{before}{card}{after}"));
+            prop_assert!(!masked.contains(&card[..12]) && !masked.contains(&card[11..]), "{}", masked);
+        }
+
+        #[test]
+        fn what_is_masked_holds_nothing_serious(text in "([a-z_]{1,12}[=: ]{1,3}[A-Za-z0-9!@#+/-]{6,40}[ ;,\n]{1,2}){0,8}") {
+            let masked = mask(&text);
+            let left: Vec<Hit> =
+                scan(&masked).into_iter().filter(|hit| hit.severity > Severity::Low).collect();
+            prop_assert!(left.is_empty(), "{:?} -> {:?}: {:?}", text, masked, left);
         }
     }
 

@@ -9,6 +9,8 @@
 pub(super) enum Strength {
     /// `token`, `credentials`: the value must look drawn at random.
     Weak,
+    /// `heroku_token`: the value must look issued, but may be short or a UUID.
+    Fair,
     /// `api_key`, `client_secret`: the value must look like a key.
     Medium,
     /// `password`: any value that is not an example or code.
@@ -22,15 +24,34 @@ const PASSWORD: &[&str] = &[
     "password",
     "passwd",
     "pwd",
+    "pw",
+    "psw",
+    "pswd",
+    "pword",
+    // As people mistype it.
+    "passwrd",
+    "passwrod",
+    "pasword",
+    "paswd",
+    "paswrd",
+    "pssword",
+    "psword",
+    "pswrd",
+    "passwort",
     "pass",
     "passphrase",
     "passcode",
-    "passwort",
-    "userpass",
-    "userpassword",
-    "dbpassword",
-    "dbpass",
-    "mypassword",
+    "motdepasse",
+    "contraseña",
+    "senha",
+    "kennwort",
+];
+
+/// Before `pass` or `pwd`, without a break, these make it a password (and not `compass`, `bypass`).
+const WHOSE_PASS: &[&str] = &[
+    "my", "db", "user", "root", "admin", "mysql", "sql", "ftp", "smtp", "imap", "mail", "email", "wifi",
+    "login", "http", "ssh", "redis", "pg", "postgres", "oracle", "proxy", "key", "store", "keystore", "sudo",
+    "ldap", "rpc", "vpn", "sftp", "bind", "master", "web", "rabbit", "mongo", "cert", "new", "old",
 ];
 
 /// Before `key`, these make it a secret one.
@@ -40,12 +61,15 @@ const SECRET_KEY: &[&str] = &[
     "access",
     "private",
     "auth",
+    "authentication",
+    "authorization",
     "encryption",
     "signing",
     "master",
     "account",
     "shared",
     "storage",
+    // An identifier to OAuth 1 (RFC 5849), but handed out as half of a secret pair.
     "consumer",
     "service",
     "subscription",
@@ -144,6 +168,9 @@ const HARMLESS_TOKEN: &[&str] = &[
     "num",
     "csrf",
     "xsrf",
+    "authenticity",
+    "request",
+    "verification",
     "pagination",
     "previous",
     "prev",
@@ -156,6 +183,9 @@ const HARMLESS_TOKEN: &[&str] = &[
 const HARMLESS_KEY: &[&str] = &[
     "encrypted",
     "wrapped",
+    // Shown to others: the keys of web pages for payment and captchas.
+    "publishable",
+    "site",
     "primary",
     "foreign",
     "sort",
@@ -217,6 +247,16 @@ const HARMLESS_KEY: &[&str] = &[
     "new",
 ];
 
+/// Whether the last two words name a place in a list, an index, a guard: `next page token`.
+pub(super) fn is_harmless(name: &str) -> bool {
+    let words = words(name);
+    match words.as_slice() {
+        [.., before, last] if last == "token" => HARMLESS_TOKEN.contains(&before.as_str()),
+        [.., before, last] if last == "key" => HARMLESS_KEY.contains(&before.as_str()),
+        _ => false,
+    }
+}
+
 /// What the name says, if anything.
 pub(super) fn strength(name: &str) -> Option<Strength> {
     if name.len() > NAME_MAX {
@@ -235,9 +275,19 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
     }
     let suffix = ["password", "passwd"].iter().find_map(|end| last.strip_suffix(end));
     if let Some(what) = suffix {
-        let act =
-            ["no", "reset", "change", "forgot", "show", "hide", "lost", "set", "get", "random", "confirm"];
+        let act = [
+            "no", "reset", "change", "forgot", "show", "hide", "lost", "set", "get", "random", "confirm",
+            "split", "parse", "check", "verify", "validate", "hash", "encode", "decode", "encrypt", "is",
+            "has", "min", "max",
+        ];
         return (!act.contains(&what)).then_some(Strength::Strong);
+    }
+    if ["pass", "pwd"]
+        .iter()
+        .find_map(|end| last.strip_suffix(end))
+        .is_some_and(|who| WHOSE_PASS.contains(&who))
+    {
+        return Some(Strength::Strong);
     }
     if words.iter().any(|word| word == "public") {
         return None;
@@ -247,6 +297,7 @@ pub(super) fn strength(name: &str) -> Option<Strength> {
         "secret" | "secrets" => Some(Strength::Medium),
         "token" if SECRET_TOKEN.contains(&before) => Some(Strength::Medium),
         "token" if HARMLESS_TOKEN.contains(&before) => None,
+        "token" if before.len() > 2 => Some(Strength::Fair),
         "key" if before.len() > 1 && !HARMLESS_KEY.contains(&before) => Some(Strength::Weak),
         "token" | "credential" | "credentials" | "cred" | "creds" => Some(Strength::Weak),
         word if KEY_WORDS.contains(&word) || TOKEN_WORDS.contains(&word) => Some(Strength::Medium),

@@ -215,7 +215,8 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
     let least = match strength {
         Strength::Strong => 4,
         Strength::Medium => 8,
-        Strength::Weak => 16,
+        Strength::Fair => 12,
+        Strength::Weak => 14,
     };
     if !(least..=VALUE_MAX).contains(&length)
         || text.chars().any(char::is_whitespace)
@@ -236,11 +237,24 @@ pub(super) fn is_secret(value: Value<'_>, strength: Strength) -> bool {
     match strength {
         Strength::Strong => shape.chosen(text, value.quoted),
         Strength::Medium => !is_wordy(text) && !is_address(text) && shape.drawn(text),
-        Strength::Weak => {
+        Strength::Fair | Strength::Weak => {
             let mixed = shape.digits > 0 && shape.letters > 0;
-            mixed && !is_wordy(text) && !is_address(text) && !is_uuid(text) && entropy(text) >= 3.2
+            let issued = mixed
+                && !is_wordy(text)
+                && !is_dotted_name(text)
+                && !is_address(text)
+                && entropy(text) >= 3.0;
+            issued && (strength == Strength::Fair || (!is_uuid(text) && entropy(text) >= 3.2))
         }
     }
+}
+
+/// Whether the value is a password even where a sentence or a comparison holds it: letters and digits mixed,
+/// and no word that a sentence would go on with.
+pub(super) fn is_told(value: Value<'_>) -> bool {
+    let shape = Shape::of(value.text);
+    let mixed = shape.letters > 0 && shape.digits > 0 && value.text.len() >= 6;
+    mixed && !is_wordy(value.text) && !is_address(value.text) && is_secret(value, Strength::Strong)
 }
 
 /// Counts of character classes.
@@ -268,14 +282,22 @@ impl Shape {
         if self.letters == 0 {
             return self.digits >= 6 && self.symbols == 0;
         }
-        let identifier = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        // A constant or the name of a type.
+        if !quoted && self.lower == 0 && self.digits == 0 {
+            return false;
+        }
+        let identifier = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'));
         let joined = self.symbols > 0 && identifier;
         if joined && (is_wordy(text) || self.lower == 0) {
             return false;
         }
         if self.digits > 0 || self.symbols > 0 {
             // `x1`, `v2.0`: too little; `password1` was an example before.
-            return self.digits + self.symbols >= 2 || is_gibberish(text) || (quoted && text.len() >= 6);
+            let mixed = self.lower > 0 && self.upper > 0 && text.len() >= 8 && !is_wordy(text);
+            return self.digits + self.symbols >= 2
+                || is_gibberish(text)
+                || mixed
+                || (quoted && text.len() >= 6);
         }
         // A literal word given to a password is one, if it is not an example; capitalised words
         // are labels (`"password": "Kennwort"`).
@@ -400,13 +422,31 @@ fn spelled_from_examples(lower: &str) -> bool {
     found_word && reached.last().copied().unwrap_or(false)
 }
 
+/// What follows a number that says its type.
+const NUMBER_TYPES: [&str; 13] =
+    ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize", "ul", "UL", "px"];
+
 /// Code rather than a bare literal: calls, members, indexes, types.
 fn is_code(text: &str) -> bool {
     let calls =
         text.contains(['(', '[', '{', '*', '&', '<', '>']) || text.contains("::") || text.contains("->");
     let member = text.split('.').count() > 1
         && text.split('.').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
-    calls || member || text.starts_with("0x") || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
+    // A name, perhaps behind the path that stood before it; not the padding of something drawn.
+    let is_name = |text: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        digits < 2 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.".contains(&b))
+    };
+    let assignment = text.split_once('=').is_some_and(|(name, rest)| is_name(name) && !rest.is_empty());
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = digits.len() < text.len() && NUMBER_TYPES.contains(&digits);
+    calls
+        || member
+        || assignment
+        || number
+        || text.starts_with("__")
+        || text.starts_with("0x")
+        || CODE_WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// A sequence of words and small numbers joined by punctuation or case, as in identifiers, file
@@ -428,6 +468,13 @@ fn is_wordy(text: &str) -> bool {
     }
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     wordy && digits * 4 <= text.len()
+}
+
+/// `fs.s3.consistent.retryCount`: the name of a setting.
+fn is_dotted_name(text: &str) -> bool {
+    let part = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.len() < 24;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    text.split('.').count() > 2 && digits < 3 && text.split('.').all(part)
 }
 
 /// A URL, a path, a host, a number with a unit: things that keys' neighbours are.

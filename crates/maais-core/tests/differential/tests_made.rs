@@ -23,8 +23,21 @@ pub enum Taste {
 }
 
 const CLASSES: [&str; 6] = ["loopback", "private", "link_local", "metadata", "public", "unparseable"];
-const KINDS: [&str; 9] =
-    ["private_key", "provider_token", "jwt", "password", "payment_card", "us_ssn", "iban", "email", "phone"];
+const KINDS: [&str; 13] = [
+    "canary",
+    "private_key",
+    "provider_token",
+    "jwt",
+    "password",
+    "payment_card",
+    "us_ssn",
+    "national_id",
+    "iban",
+    "term",
+    "email",
+    "phone",
+    "uuid",
+];
 const BLOCKS: [&str; 8] =
     ["10.0.0.0/8", "127.0.0.0/8", "169.254.169.254", "0.0.0.0/0", "::1", "fe80::/10", "::/0", "10.0.0.4/31"];
 

@@ -1,11 +1,9 @@
-//! E-mail addresses and telephone numbers.
+//! E-mail addresses.
 //!
 //! Addresses are the plain ones of RFC 5321 that people use (no quoted local parts, no address
-//! literals). Telephone numbers count in international form, in the North American form with
-//! separators, or where a word before them says telephone; ten bare digits are an id.
+//! literals).
 
-use super::number::{Run, ends_here, says};
-use super::{HITS_MAX, Hit, Kind};
+use super::{Hit, Kind};
 
 /// RFC 5321 4.5.3.1.
 const LOCAL_MAX: usize = 64;
@@ -16,8 +14,8 @@ const FILE_ENDINGS: &[&str] =
     &["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "html", "json", "local"];
 
 /// Adds the e-mail addresses in `text`.
-pub(super) fn emails(text: &str, hits: &mut Vec<Hit>) {
-    let limit = hits.len() + HITS_MAX;
+pub(super) fn emails(text: &str, limit: usize, hits: &mut Vec<Hit>) {
+    let limit = hits.len().saturating_add(limit);
     for (at, _) in text.match_indices('@') {
         hits.extend(email(text, at));
         if hits.len() >= limit {
@@ -58,7 +56,7 @@ fn email(text: &str, at: usize) -> Option<Hit> {
     // `git@host:path` is a remote, not a person.
     let remote = local_part == "git" && bytes.get(end) == Some(&b':');
     let masked = || local_part.chars().take(1).chain("…@".chars()).chain(domain.chars()).collect();
-    (!remote).then(|| Hit { kind: Kind::Email, start, end, masked: masked() })
+    (!remote).then(|| Hit::new(Kind::Email, (start, end), masked()))
 }
 
 fn is_local(byte: u8) -> bool {
@@ -71,90 +69,13 @@ fn in_url(text: &str, start: usize) -> bool {
     before.rsplit(char::is_whitespace).next().is_some_and(|word| word.contains("://"))
 }
 
-/// Words before a number, or names of a parameter, that make it a telephone number.
-const PHONE_WORDS: [&str; 10] =
-    ["phone", "tel:", "tel.", "mobile", "cell", "fax", "call ", "whatsapp", "msisdn", "dial"];
-
-/// A telephone number that begins with this run of digits.
-pub(super) fn phone(text: &str, name: &str, run: &Run) -> Option<Hit> {
-    let bytes = text.as_bytes();
-    let (digits, end) = dialled(bytes, run.start);
-    if !(7..=15).contains(&digits) {
-        return None;
-    }
-    let end = extension(bytes, end);
-    let before = bytes.get(..run.start)?;
-    let international = before.ends_with(b"+") || before.ends_with(b"(+");
-    let bracketed = before.ends_with(b"(");
-    // The middle of a longer row of groups.
-    let continues = matches!(before, [.., b'0'..=b'9', b' ' | b'-']);
-    let valid = ends_here(bytes, end)
-        && !continues
-        && !is_date(run)
-        && ((international && digits >= 8)
-            || north_american(run, digits, bracketed)
-            || national(run, digits)
-            || says(text, name, run.start, &PHONE_WORDS));
-    if !valid {
-        return None;
-    }
-    let lead = if before.ends_with(b"(+") { 2 } else { usize::from(international || bracketed) };
-    let last: String = text.get(..end)?.chars().rev().filter(char::is_ascii_digit).take(2).collect();
-    let masked = format!("…{}", last.chars().rev().collect::<String>());
-    Some(Hit { kind: Kind::Phone, start: run.start - lead, end, masked })
-}
-
-/// Digits of a dialled number and where it ends; separators are single, brackets may follow.
-fn dialled(bytes: &[u8], start: usize) -> (usize, usize) {
-    let (mut digits, mut end, mut gap) = (0, start, 0);
-    for (at, byte) in bytes.get(start..).unwrap_or_default().iter().enumerate().take(32) {
-        match byte {
-            b'0'..=b'9' => {
-                digits += 1;
-                gap = 0;
-                end = start + at + 1;
-            }
-            b' ' | b'-' | b'.' | b'(' | b')' | b'/' if gap < 2 => gap += 1,
-            _ => break,
-        }
-    }
-    (digits, end)
-}
-
-/// Where an extension (`x123`) ends, if one follows.
-fn extension(bytes: &[u8], end: usize) -> usize {
-    match bytes.get(end..).unwrap_or_default() {
-        [b'x', rest @ ..] => {
-            let digits = rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
-            if digits > 0 { end + 1 + digits } else { end }
-        }
-        _ => end,
-    }
-}
-
-/// `(ddd) ddd-dddd`, `ddd-ddd-dddd`, `1-ddd-ddd-dddd`.
-fn north_american(run: &Run, digits: usize, bracketed: bool) -> bool {
-    let grouped = matches!(run.groups(), [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3, 4]);
-    (grouped && run.separator != Some(b' ')) || (bracketed && digits == 10 && run.groups() == [3].as_slice())
-}
-
-/// A trunk prefix and groups, as most of Europe writes them: `030 1234 5678`.
-fn national(run: &Run, digits: usize) -> bool {
-    let trunk = run.digits().starts_with(&[0]) && !run.digits().starts_with(&[0, 0]);
-    trunk && (9..=11).contains(&digits) && run.groups().len() > 1 && !run.mixed && run.separator != Some(b'.')
-}
-
-fn is_date(run: &Run) -> bool {
-    matches!(run.groups(), [4, 2, 2, ..] | [2, 2, 4])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<&str> {
         let mut hits = Vec::new();
-        emails(text, &mut hits);
+        emails(text, 64, &mut hits);
         hits.iter().map(|hit| &text[hit.start..hit.end]).collect()
     }
 
@@ -186,7 +107,7 @@ mod tests {
     #[test]
     fn a_mask_keeps_the_domain_and_one_letter() {
         let mut hits = Vec::new();
-        emails("ann@example.org", &mut hits);
+        emails("ann@example.org", 64, &mut hits);
         assert_eq!(hits.first().map(|hit| hit.masked.as_str()), Some("a…@example.org"));
     }
 }
