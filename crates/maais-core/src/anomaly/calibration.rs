@@ -1,0 +1,233 @@
+//! From values to chances: how often clean actions of the tenant were at least so unusual.
+//!
+//! A conformal p-value (Vovk, Gammerman, Shafer 2005; as a detector: Laxhammar, Falkman 2010), from a histogram, so in
+//! constant memory: p = (1 + clean scores that are at least as high) / (1 + clean scores). Whoever flags where p ≤ α is
+//! wrong about one clean action in 1/α, if clean actions go on as they were. With fewer than 1/α scores nothing can be
+//! flagged at that rate.
+//!
+//! Flagged actions are a part of the truth too: were they left out, each round would flag the most unusual of what is
+//! left. Were they all counted, an attacker would make the unusual usual. So they are counted on credit: each clean
+//! score earns α, each flagged one costs one.
+
+use super::arithmetic::log2;
+use super::codec::{Reader, StateError, Writer};
+use super::feature::{FEATURES, Measured, VALUE_MAX};
+
+/// Bins of a feature's histogram, over 0 to [`VALUE_MAX`].
+const VALUE_BINS: usize = 64;
+/// Bins of the scores' histogram.
+const SCORE_BINS: usize = 1_024;
+/// A score beyond it is in the last bin.
+const SCORE_MAX: f64 = 64.0;
+/// Scores after which all count half: what is usual may change.
+const TOTAL_MAX: f32 = 65_536.0;
+/// Flagged actions that may be counted at once.
+const CREDIT_MAX: f64 = 4.0;
+
+/// How high values and scores of clean actions are.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Calibration {
+    values: Vec<Histogram<VALUE_BINS>>,
+    scores: Histogram<SCORE_BINS>,
+    credit: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Histogram<const N: usize> {
+    bins: Box<[f32; N]>,
+    total: f32,
+}
+
+impl<const N: usize> Histogram<N> {
+    fn new() -> Self {
+        Self { bins: Box::new([0.0; N]), total: 0.0 }
+    }
+
+    fn bin(share: f64) -> usize {
+        ((share * N as f64) as usize).min(N - 1)
+    }
+
+    /// Scores of that bin and above.
+    fn above(&self, share: f64) -> f64 {
+        let from = self.bins.get(Self::bin(share)..).unwrap_or_default();
+        from.iter().map(|count| f64::from(*count)).sum()
+    }
+
+    fn learn(&mut self, share: f64) {
+        if self.total >= TOTAL_MAX {
+            self.bins.iter_mut().for_each(|count| *count *= 0.5);
+            self.total = self.bins.iter().sum();
+        }
+        if let Some(count) = self.bins.get_mut(Self::bin(share)) {
+            *count += 1.0;
+            self.total += 1.0;
+        }
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        let filled = self.bins.iter().filter(|count| **count > 0.0).count();
+        writer.varint(filled as u64);
+        for (number, count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+            writer.u16(number as u16);
+            writer.f32(*count);
+        }
+        writer.f32(self.total);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, StateError> {
+        let mut read = Self::new();
+        let mut next = 0;
+        for _ in 0..reader.length(N, "number of bins")? {
+            let number = usize::from(reader.u16()?);
+            let count = reader.f32(f32::MIN_POSITIVE, 2.0 * TOTAL_MAX, "count")?;
+            let bin = read.bins.get_mut(number).filter(|_| number >= next);
+            *bin.ok_or(StateError::Invalid { what: "bin" })? = count;
+            next = number + 1;
+        }
+        read.total = reader.f32(0.0, 2.0 * TOTAL_MAX, "total")?;
+        Ok(read)
+    }
+}
+
+impl Calibration {
+    pub(super) fn new() -> Self {
+        Self { values: vec![Histogram::new(); FEATURES], scores: Histogram::new(), credit: 0.0 }
+    }
+
+    /// Clean scores that it rests on.
+    pub(super) fn support(&self) -> f64 {
+        f64::from(self.scores.total)
+    }
+
+    /// How rare each value is among clean actions, in bits.
+    pub(super) fn bits(&self, measured: &Measured) -> [f32; FEATURES] {
+        let mut bits = [0.0; FEATURES];
+        for ((bit, value), histogram) in bits.iter_mut().zip(measured.values()).zip(&self.values) {
+            let share = f64::from(*value / VALUE_MAX);
+            let tail = (histogram.above(share) + 1.0) / (f64::from(histogram.total) + 1.0);
+            *bit = -log2(tail) as f32;
+        }
+        bits
+    }
+
+    /// The share of clean actions that score at least as high.
+    pub(super) fn p_value(&self, score: f64) -> f64 {
+        (self.scores.above(score / SCORE_MAX) + 1.0) / (self.support() + 1.0)
+    }
+
+    /// A clean action, which earns a share of a flagged one.
+    pub(super) fn learn_clean(&mut self, measured: &Measured, score: f64, false_alarms: f64) {
+        self.credit = (self.credit + false_alarms).min(CREDIT_MAX);
+        self.learn(measured, score);
+    }
+
+    /// A flagged one: counted if that was earned.
+    pub(super) fn learn_flagged(&mut self, measured: &Measured, score: f64) {
+        if self.credit >= 1.0 {
+            self.credit -= 1.0;
+            self.learn(measured, score);
+        }
+    }
+
+    fn learn(&mut self, measured: &Measured, score: f64) {
+        for (histogram, value) in self.values.iter_mut().zip(measured.values()) {
+            histogram.learn(f64::from(*value / VALUE_MAX));
+        }
+        self.scores.learn(score / SCORE_MAX);
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        self.values.iter().for_each(|histogram| histogram.write(writer));
+        self.scores.write(writer);
+        writer.f64(self.credit);
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, StateError> {
+        let values = (0..FEATURES).map(|_| Histogram::read(reader)).collect::<Result<_, _>>()?;
+        let scores = Histogram::read(reader)?;
+        Ok(Self { values, scores, credit: reader.f64(0.0, CREDIT_MAX, "credit")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::arithmetic::Stream;
+    use super::*;
+
+    const ALPHA: f64 = 0.01;
+
+    /// Scores as they come: flagged where p ≤ α. The share that was flagged, after as many to begin with.
+    fn flagged(calibration: &mut Calibration, scores: impl Iterator<Item = f64>, warm_up: usize) -> f64 {
+        let measured = Measured::default();
+        let (mut count, mut hits) = (0_u32, 0_u32);
+        for (number, score) in scores.enumerate() {
+            let unusual = calibration.p_value(score) <= ALPHA;
+            if unusual {
+                calibration.learn_flagged(&measured, score);
+            } else {
+                calibration.learn_clean(&measured, score, ALPHA);
+            }
+            if number >= warm_up {
+                count += 1;
+                hits += u32::from(unusual);
+            }
+        }
+        f64::from(hits) / f64::from(count.max(1))
+    }
+
+    /// Exponential: half of them above one, a quarter above two.
+    fn exponential(seed: u64) -> impl Iterator<Item = f64> {
+        let mut stream = Stream::new(seed);
+        std::iter::repeat_with(move || -log2(1.0 - stream.unit()))
+    }
+
+    #[test]
+    fn the_share_of_false_alarms_is_the_one_asked_for_and_stays_it() {
+        let mut calibration = Calibration::new();
+        let rate = flagged(&mut calibration, exponential(1).take(200_000), 20_000);
+        assert!((0.5 * ALPHA..1.5 * ALPHA).contains(&rate), "{rate}");
+        let later = flagged(&mut calibration, exponential(2).take(100_000), 0);
+        assert!((0.5 * ALPHA..1.5 * ALPHA).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn a_flood_of_unusual_actions_does_not_make_them_usual() {
+        let mut calibration = Calibration::new();
+        flagged(&mut calibration, exponential(1).take(20_000), 0);
+        let flood = flagged(&mut calibration, std::iter::repeat_n(20.0, 20_000), 0);
+        assert_eq!(flood, 1.0);
+    }
+
+    #[test]
+    fn with_too_few_scores_nothing_is_flagged() {
+        let mut calibration = Calibration::new();
+        assert_eq!(flagged(&mut calibration, std::iter::repeat_n(0.0, 98), 0), 0.0);
+        assert!(calibration.p_value(60.0) > ALPHA);
+    }
+
+    #[test]
+    fn what_is_usual_may_change() {
+        let mut calibration = Calibration::new();
+        let measured = Measured::default();
+        (0..70_000).for_each(|_| calibration.learn_clean(&measured, 1.0, ALPHA));
+        (0..200_000).for_each(|_| calibration.learn_clean(&measured, 5.0, ALPHA));
+        assert!(calibration.p_value(5.0) > 0.9 && calibration.support() <= f64::from(TOTAL_MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn a_higher_score_is_never_more_likely(scores in prop::collection::vec(0.0..80.0_f64, 0..100), low in 0.0..80.0_f64, more in 0.0..80.0_f64) {
+            let mut calibration = Calibration::new();
+            scores.iter().for_each(|score| calibration.learn_clean(&Measured::default(), *score, ALPHA));
+            prop_assert!(calibration.p_value(low + more) <= calibration.p_value(low));
+            prop_assert!((0.0..=1.0).contains(&calibration.p_value(low)));
+            let mut writer = Writer::new(*b"TEST", 1);
+            calibration.write(&mut writer);
+            let bytes = writer.finish();
+            let mut reader = Reader::new(&bytes, *b"TEST", 1, "test").unwrap();
+            prop_assert_eq!(Calibration::read(&mut reader), Ok(calibration));
+        }
+    }
+}
