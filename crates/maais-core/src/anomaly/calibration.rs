@@ -19,6 +19,9 @@ const VALUE_BINS: usize = 64;
 const SCORE_BINS: usize = 1_024;
 /// A score beyond it is in the last bin.
 const SCORE_MAX: f64 = 64.0;
+/// Bins of the trees' scores, from this many bits below to as many above 0.
+const TREES_BINS: usize = 256;
+const TREES_MAX: f64 = 16.0;
 /// Scores after which all count half: what is usual may change.
 const TOTAL_MAX: f32 = 65_536.0;
 /// Flagged actions that may be counted at once.
@@ -28,8 +31,18 @@ const CREDIT_MAX: f64 = 4.0;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Calibration {
     values: Vec<Histogram<VALUE_BINS>>,
+    trees: Histogram<TREES_BINS>,
     scores: Histogram<SCORE_BINS>,
     credit: f64,
+}
+
+/// What is counted of one action.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample<'a> {
+    pub(super) measured: &'a Measured,
+    /// The score of the half-space trees, if they said something.
+    pub(super) trees: Option<f64>,
+    pub(super) score: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -47,10 +60,11 @@ impl<const N: usize> Histogram<N> {
         ((share * N as f64) as usize).min(N - 1)
     }
 
-    /// Scores of that bin and above.
-    fn above(&self, share: f64) -> f64 {
+    /// The share of what was counted that is in that bin or above, with one more for what is asked.
+    fn tail(&self, share: f64) -> f64 {
         let from = self.bins.get(Self::bin(share)..).unwrap_or_default();
-        from.iter().map(|count| f64::from(*count)).sum()
+        let above: f64 = from.iter().map(|count| f64::from(*count)).sum();
+        (above + 1.0) / (f64::from(self.total) + 1.0)
     }
 
     fn learn(&mut self, share: f64) {
@@ -91,7 +105,8 @@ impl<const N: usize> Histogram<N> {
 
 impl Calibration {
     pub(super) fn new() -> Self {
-        Self { values: vec![Histogram::new(); FEATURES], scores: Histogram::new(), credit: 0.0 }
+        let values = vec![Histogram::new(); FEATURES];
+        Self { values, trees: Histogram::new(), scores: Histogram::new(), credit: 0.0 }
     }
 
     /// Clean scores that it rests on.
@@ -103,50 +118,61 @@ impl Calibration {
     pub(super) fn bits(&self, measured: &Measured) -> [f32; FEATURES] {
         let mut bits = [0.0; FEATURES];
         for ((bit, value), histogram) in bits.iter_mut().zip(measured.values()).zip(&self.values) {
-            let share = f64::from(*value / VALUE_MAX);
-            let tail = (histogram.above(share) + 1.0) / (f64::from(histogram.total) + 1.0);
-            *bit = -log2(tail) as f32;
+            *bit = -log2(histogram.tail(f64::from(*value / VALUE_MAX))) as f32;
         }
         bits
     }
 
+    /// How rare that score of the trees is among clean actions, in bits.
+    pub(super) fn together(&self, trees: f64) -> f32 {
+        -log2(self.trees.tail(trees_share(trees))) as f32
+    }
+
     /// The share of clean actions that score at least as high.
     pub(super) fn p_value(&self, score: f64) -> f64 {
-        (self.scores.above(score / SCORE_MAX) + 1.0) / (self.support() + 1.0)
+        self.scores.tail(score / SCORE_MAX)
     }
 
     /// A clean action, which earns a share of a flagged one.
-    pub(super) fn learn_clean(&mut self, measured: &Measured, score: f64, false_alarms: f64) {
-        self.credit = (self.credit + false_alarms).min(CREDIT_MAX);
-        self.learn(measured, score);
+    pub(super) fn learn_clean(&mut self, sample: Sample<'_>, false_alarms: f64) {
+        self.credit = (self.credit + false_alarms.max(0.0)).min(CREDIT_MAX);
+        self.learn(sample);
     }
 
     /// A flagged one: counted if that was earned.
-    pub(super) fn learn_flagged(&mut self, measured: &Measured, score: f64) {
+    pub(super) fn learn_flagged(&mut self, sample: Sample<'_>) {
         if self.credit >= 1.0 {
             self.credit -= 1.0;
-            self.learn(measured, score);
+            self.learn(sample);
         }
     }
 
-    fn learn(&mut self, measured: &Measured, score: f64) {
-        for (histogram, value) in self.values.iter_mut().zip(measured.values()) {
+    fn learn(&mut self, sample: Sample<'_>) {
+        for (histogram, value) in self.values.iter_mut().zip(sample.measured.values()) {
             histogram.learn(f64::from(*value / VALUE_MAX));
         }
-        self.scores.learn(score / SCORE_MAX);
+        if let Some(trees) = sample.trees {
+            self.trees.learn(trees_share(trees));
+        }
+        self.scores.learn(sample.score / SCORE_MAX);
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
         self.values.iter().for_each(|histogram| histogram.write(writer));
+        self.trees.write(writer);
         self.scores.write(writer);
         writer.f64(self.credit);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, StateError> {
         let values = (0..FEATURES).map(|_| Histogram::read(reader)).collect::<Result<_, _>>()?;
-        let scores = Histogram::read(reader)?;
-        Ok(Self { values, scores, credit: reader.f64(0.0, CREDIT_MAX, "credit")? })
+        let (trees, scores) = (Histogram::read(reader)?, Histogram::read(reader)?);
+        Ok(Self { values, trees, scores, credit: reader.f64(0.0, CREDIT_MAX, "credit")? })
     }
+}
+
+fn trees_share(score: f64) -> f64 {
+    (score + TREES_MAX).max(0.0) / (2.0 * TREES_MAX)
 }
 
 #[cfg(test)]
@@ -158,16 +184,20 @@ mod tests {
 
     const ALPHA: f64 = 0.01;
 
+    fn sample(score: f64) -> Sample<'static> {
+        static MEASURED: std::sync::LazyLock<Measured> = std::sync::LazyLock::new(Measured::default);
+        Sample { measured: &MEASURED, trees: Some(score), score }
+    }
+
     /// Scores as they come: flagged where p ≤ α. The share that was flagged, after as many to begin with.
     fn flagged(calibration: &mut Calibration, scores: impl Iterator<Item = f64>, warm_up: usize) -> f64 {
-        let measured = Measured::default();
         let (mut count, mut hits) = (0_u32, 0_u32);
         for (number, score) in scores.enumerate() {
             let unusual = calibration.p_value(score) <= ALPHA;
             if unusual {
-                calibration.learn_flagged(&measured, score);
+                calibration.learn_flagged(sample(score));
             } else {
-                calibration.learn_clean(&measured, score, ALPHA);
+                calibration.learn_clean(sample(score), ALPHA);
             }
             if number >= warm_up {
                 count += 1;
@@ -210,9 +240,8 @@ mod tests {
     #[test]
     fn what_is_usual_may_change() {
         let mut calibration = Calibration::new();
-        let measured = Measured::default();
-        (0..70_000).for_each(|_| calibration.learn_clean(&measured, 1.0, ALPHA));
-        (0..200_000).for_each(|_| calibration.learn_clean(&measured, 5.0, ALPHA));
+        (0..70_000).for_each(|_| calibration.learn_clean(sample(1.0), ALPHA));
+        (0..200_000).for_each(|_| calibration.learn_clean(sample(5.0), ALPHA));
         assert!(calibration.p_value(5.0) > 0.9 && calibration.support() <= f64::from(TOTAL_MAX));
     }
 
@@ -220,7 +249,7 @@ mod tests {
         #[test]
         fn a_higher_score_is_never_more_likely(scores in prop::collection::vec(0.0..80.0_f64, 0..100), low in 0.0..80.0_f64, more in 0.0..80.0_f64) {
             let mut calibration = Calibration::new();
-            scores.iter().for_each(|score| calibration.learn_clean(&Measured::default(), *score, ALPHA));
+            scores.iter().for_each(|score| calibration.learn_clean(sample(*score), ALPHA));
             prop_assert!(calibration.p_value(low + more) <= calibration.p_value(low));
             prop_assert!((0.0..=1.0).contains(&calibration.p_value(low)));
             let mut writer = Writer::new(*b"TEST", 1);

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::calibration::Calibration;
+use super::calibration::{Calibration, Sample};
 use super::codec::{Reader, StateError, Writer};
 use super::feature::{FEATURES, Feature, Measured};
 use super::half_space::{self, HalfSpaceTrees};
@@ -37,6 +37,10 @@ pub struct Assessment {
     pub measured: Measured,
     /// How rare each feature is among the tenant's clean actions, in bits, in the order of [`Feature::ALL`].
     pub bits: [f32; FEATURES],
+    /// How rare the features are together, in bits: where [`HalfSpaceTrees`] find them.
+    pub together: f32,
+    /// The trees' own score, for learning.
+    pub(super) trees: Option<f64>,
     /// All of it in one number, in bits: higher is less usual.
     pub score: f64,
     /// The share of the tenant's clean actions that score at least as high.
@@ -85,31 +89,28 @@ impl Detector {
     ) -> Assessment {
         let measured = profile.measure(seen, peers, now, &settings.pace);
         let bits = self.calibration.bits(&measured);
-        let score = self.score(&measured, &bits);
+        let trees = self.trees.score(&measured.row());
+        let together = trees.map_or(0.0, |score| self.calibration.together(score));
+        // As ECOD does (Li, Zhao, Hu et al. 2022): rarities add up, as if each came alone.
+        let score = bits.iter().map(|bits| f64::from(*bits)).sum::<f64>() + f64::from(together);
         let p_value = self.calibration.p_value(score);
         let flagged = p_value <= settings.false_alarms;
-        Assessment { measured, bits, score, p_value, flagged, stage: profile.stage() }
-    }
-
-    /// The features' rarities together (as ECOD does: Li, Zhao, Hu et al. 2022), and that of their place among others.
-    fn score(&self, measured: &Measured, bits: &[f32; FEATURES]) -> f64 {
-        let apart: f64 = bits.iter().map(|bits| f64::from(*bits)).sum();
-        let together = self.trees.score(&measured.row()).unwrap_or_default();
-        apart + together.max(0.0)
+        Assessment { measured, bits, together, trees, score, p_value, flagged, stage: profile.stage() }
     }
 
     /// Takes note of an action after its outcome is known.
     pub fn learn(&mut self, assessment: &Assessment, outcome: Outcome, settings: &Settings) {
-        let Assessment { measured, score, stage, .. } = assessment;
+        let Assessment { measured, trees, score, stage, .. } = assessment;
         if *stage != Stage::Established {
             return;
         }
+        let sample = Sample { measured, trees: *trees, score: *score };
         match outcome {
             Outcome::Clean | Outcome::Approved => {
-                self.calibration.learn_clean(measured, *score, settings.false_alarms);
+                self.calibration.learn_clean(sample, settings.false_alarms);
                 self.trees.learn(&measured.row());
             }
-            Outcome::Flagged => self.calibration.learn_flagged(measured, *score),
+            Outcome::Flagged => self.calibration.learn_flagged(sample),
             Outcome::Refused => {}
         }
     }

@@ -19,6 +19,9 @@ pub fn explain(assessment: &Assessment, seen: &Observation) -> String {
             told.push(words(feature, assessment, seen));
         }
     }
+    if told.is_empty() && assessment.flagged {
+        told.push("nothing alone, but all of it together is unusual for this agent".to_owned());
+    }
     told.join("; ")
 }
 
@@ -53,6 +56,7 @@ fn words(feature: Feature, assessment: &Assessment, seen: &Observation) -> Strin
         Feature::Amount => format!("greatest number {} the usual", times(detail)),
         Feature::Marks => format!("{} its usual punctuation", times(detail)),
         Feature::Unasked => "more places than usual that its goal does not name".to_owned(),
+        Feature::Strange => format!("{} its usual words that its goal does not have", times(detail)),
         Feature::Rate => format!("{} its usual rate", times(detail)),
         Feature::Hour if detail == NEW => "first action at this hour of the week".to_owned(),
         Feature::Hour => "rarely active at this hour of the week".to_owned(),

@@ -26,6 +26,8 @@ pub enum Feature {
     Marks,
     /// Places that the declared goal does not name.
     Unasked,
+    /// Words that the declared goal does not have.
+    Strange,
     /// Actions a minute and an hour.
     Rate,
     /// Hour of the week.
@@ -35,7 +37,7 @@ pub enum Feature {
 }
 
 /// How many features there are.
-pub const FEATURES: usize = 13;
+pub const FEATURES: usize = 14;
 
 /// The most that a feature's value may be.
 pub const VALUE_MAX: f32 = 16.0;
@@ -53,6 +55,7 @@ impl Feature {
         Self::Amount,
         Self::Marks,
         Self::Unasked,
+        Self::Strange,
         Self::Rate,
         Self::Hour,
         Self::Denials,
@@ -71,6 +74,7 @@ impl Feature {
             Self::Amount => "amount",
             Self::Marks => "marks",
             Self::Unasked => "unasked",
+            Self::Strange => "strange",
             Self::Rate => "rate",
             Self::Hour => "hour",
             Self::Denials => "denials",

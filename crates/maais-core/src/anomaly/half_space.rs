@@ -139,12 +139,11 @@ impl HalfSpaceTrees {
         let trees = usize::from(self.parameters.trees);
         for block in (0..trees).step_by(BLOCK) {
             let mut walks = Walks::new(block, trees);
-            for level in 0..=self.parameters.depth {
+            for _ in 0..self.parameters.depth {
                 walks.count_here(&mut self.latest);
-                if level < self.parameters.depth {
-                    walks.descend(&self.cuts, row);
-                }
+                walks.descend(&self.cuts, row);
             }
+            walks.count_here(&mut self.latest);
         }
         self.latest_rows = self.latest_rows.saturating_add(1);
         if self.latest_rows >= self.window() {

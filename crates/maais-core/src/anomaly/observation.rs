@@ -77,10 +77,12 @@ pub(super) enum Measure {
     Marks,
     /// Places that the declared goal does not name.
     Unasked,
+    /// Words that the declared goal does not have.
+    Strange,
 }
 
 /// How many measures there are.
-pub(super) const MEASURES: usize = 5;
+pub(super) const MEASURES: usize = 6;
 
 /// An action as it is compared with the past.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +106,7 @@ impl Observation {
         let request = facts.request();
         let kind = [request.action_type().index() as u8];
         let target = request.target().as_str();
-        let mut parameters = Parameters::new(key, &kind, target);
+        let mut parameters = Parameters::new(key, &kind, target, Words::of(request.declared_goal()));
         parameters.object(request.parameters(), 0);
         let mut places = Places { key, goal: goal(request.declared_goal()), found: Vec::new(), unasked: 0 };
         places.find(facts);
@@ -115,6 +117,7 @@ impl Observation {
             parameters.amount,
             parameters.marks as f64,
             f64::from(places.unasked),
+            f64::from(parameters.strange),
         ];
         Self {
             action_type: request.action_type(),
@@ -154,14 +157,17 @@ struct Parameters {
     values: usize,
     amount: f64,
     marks: usize,
+    /// Words that the goal does not have.
+    strange: u16,
+    goal: Words,
 }
 
 impl Parameters {
-    fn new(key: &Key, kind: &[u8], target: &str) -> Self {
+    fn new(key: &Key, kind: &[u8], target: &str, goal: Words) -> Self {
         let mut shape = Sip::with(key);
         shape.write(kind);
         shape.write(target.as_bytes());
-        Self { shape, bytes: 0, values: 0, amount: 0.0, marks: 0 }
+        Self { shape, bytes: 0, values: 0, amount: 0.0, marks: 0, strange: 0, goal }
     }
 
     fn object(&mut self, map: &Map<String, Value>, depth: usize) {
@@ -190,6 +196,8 @@ impl Parameters {
                 self.bytes = self.bytes.saturating_add(text.len());
                 let is_mark = |b: &&u8| b.is_ascii_punctuation() || b.is_ascii_control();
                 self.marks = self.marks.saturating_add(text.as_bytes().iter().filter(is_mark).count());
+                let strange = words(text).take(WORDS_MAX).filter(|word| !self.goal.has(*word)).count();
+                self.strange = self.strange.saturating_add(strange as u16);
             }
             // However many: a list of one and a list of many are the same shape, but not the same count.
             Value::Array(items) => {
@@ -205,6 +213,47 @@ impl Parameters {
     fn leaf(&mut self, mark: &[u8]) {
         self.shape.write(mark);
         self.values = self.values.saturating_add(1);
+    }
+}
+
+/// Words of one text that are looked for in the goal.
+const WORDS_MAX: usize = 256;
+/// Shorter ones are no words.
+const WORD_BYTES_MIN: usize = 3;
+
+/// The words of a text, as numbers: letters and digits, lower case.
+fn words(text: &str) -> impl Iterator<Item = u32> {
+    let parts = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric() && byte.is_ascii());
+    parts.filter(|word| word.len() >= WORD_BYTES_MIN).map(|word| {
+        let each = word.iter().map(u8::to_ascii_lowercase);
+        each.fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    })
+}
+
+/// The words of a goal: a filter (Bloom 1970) with one number a word, of 4,096 bits.
+struct Words([u64; 64]);
+
+impl Words {
+    fn of(goal: &str) -> Self {
+        let start = goal.get(..goal.floor_char_boundary(GOAL_BYTES_MAX)).unwrap_or_default();
+        let mut bits = [0; 64];
+        for word in words(start) {
+            let (place, bit) = Self::place(word);
+            if let Some(part) = bits.get_mut(place) {
+                *part |= bit;
+            }
+        }
+        Self(bits)
+    }
+
+    fn place(word: u32) -> (usize, u64) {
+        let mixed = word ^ (word >> 15);
+        ((mixed % 64) as usize, 1 << ((mixed / 64) % 64))
+    }
+
+    fn has(&self, word: u32) -> bool {
+        let (place, bit) = Self::place(word);
+        self.0.get(place).is_some_and(|part| part & bit != 0)
     }
 }
 
@@ -329,6 +378,13 @@ mod tests {
             ]
         );
         assert_eq!(seen.level(Measure::Unasked), Level::of(3.0));
+    }
+
+    #[test]
+    fn words_that_the_goal_has_are_not_strange() {
+        let strange = |text: &str| tool(json!({ "text": text })).level(Measure::Strange);
+        assert_eq!(strange("ORDER: about ann@shop.example"), Level::of(0.0));
+        assert_eq!(strange("order 77123, transfer to eve"), Level::of(3.0));
     }
 
     #[test]

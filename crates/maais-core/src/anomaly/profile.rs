@@ -19,11 +19,11 @@ use super::time::{Clock, Minute, Moment};
 /// Acts that are told apart.
 const ACTS: usize = 32;
 /// Pairs of acts.
-const PAIRS: usize = 56;
+const PAIRS: usize = 48;
 /// Shapes of parameters.
 const SHAPES: usize = 32;
 /// Hosts, addresses, folders, tables and programs together.
-const PLACES: usize = 64;
+const PLACES: usize = 48;
 const HOURS: usize = 168;
 /// Bytes of a profile, in memory and in its binary form.
 pub const PROFILE_BYTES_MAX: usize = 4_096;

@@ -61,6 +61,7 @@ pub(super) fn measure(
         (Feature::Amount, Measure::Amount),
         (Feature::Marks, Measure::Marks),
         (Feature::Unasked, Measure::Unasked),
+        (Feature::Strange, Measure::Strange),
     ] {
         let distance = distance(seen, measure, profile, peers.map(|view| view.profile));
         measured.set(feature, value(distance), distance.doublings);
