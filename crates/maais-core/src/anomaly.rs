@@ -6,6 +6,7 @@
 mod arithmetic;
 mod calibration;
 mod codec;
+mod credit;
 mod detector;
 mod explain;
 mod feature;

@@ -5,9 +5,7 @@
 //! wrong about one clean action in 1/α, if clean actions go on as they were. With fewer than 1/α scores nothing can be
 //! flagged at that rate.
 //!
-//! Flagged actions are a part of the truth too: were they left out, each round would flag the most unusual of what is
-//! left. Were they all counted, an attacker would make the unusual usual. So they are counted on credit: each clean
-//! score earns α, each flagged one costs one.
+//! Flagged actions are a part of the truth too, and are counted on [credit](super::credit).
 
 use super::arithmetic::log2;
 use super::codec::{Reader, StateError, Writer};
@@ -24,8 +22,6 @@ const TREES_BINS: usize = 256;
 const TREES_MAX: f64 = 16.0;
 /// Scores after which all count half: what is usual may change.
 const TOTAL_MAX: f32 = 65_536.0;
-/// Flagged actions that may be counted at once.
-const CREDIT_MAX: f64 = 4.0;
 
 /// How high values and scores of clean actions are.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +29,6 @@ pub(super) struct Calibration {
     values: Vec<Histogram<VALUE_BINS>>,
     trees: Histogram<TREES_BINS>,
     scores: Histogram<SCORE_BINS>,
-    credit: f64,
 }
 
 /// What is counted of one action.
@@ -106,7 +101,7 @@ impl<const N: usize> Histogram<N> {
 impl Calibration {
     pub(super) fn new() -> Self {
         let values = vec![Histogram::new(); FEATURES];
-        Self { values, trees: Histogram::new(), scores: Histogram::new(), credit: 0.0 }
+        Self { values, trees: Histogram::new(), scores: Histogram::new() }
     }
 
     /// Clean scores that it rests on.
@@ -133,21 +128,8 @@ impl Calibration {
         self.scores.tail(score / SCORE_MAX)
     }
 
-    /// A clean action, which earns a share of a flagged one.
-    pub(super) fn learn_clean(&mut self, sample: Sample<'_>, false_alarms: f64) {
-        self.credit = (self.credit + false_alarms.max(0.0)).min(CREDIT_MAX);
-        self.learn(sample);
-    }
-
-    /// A flagged one: counted if that was earned.
-    pub(super) fn learn_flagged(&mut self, sample: Sample<'_>) {
-        if self.credit >= 1.0 {
-            self.credit -= 1.0;
-            self.learn(sample);
-        }
-    }
-
-    fn learn(&mut self, sample: Sample<'_>) {
+    /// Counts an action.
+    pub(super) fn learn(&mut self, sample: Sample<'_>) {
         for (histogram, value) in self.values.iter_mut().zip(sample.measured.values()) {
             histogram.learn(f64::from(*value / VALUE_MAX));
         }
@@ -161,13 +143,12 @@ impl Calibration {
         self.values.iter().for_each(|histogram| histogram.write(writer));
         self.trees.write(writer);
         self.scores.write(writer);
-        writer.f64(self.credit);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, StateError> {
         let values = (0..FEATURES).map(|_| Histogram::read(reader)).collect::<Result<_, _>>()?;
         let (trees, scores) = (Histogram::read(reader)?, Histogram::read(reader)?);
-        Ok(Self { values, trees, scores, credit: reader.f64(0.0, CREDIT_MAX, "credit")? })
+        Ok(Self { values, trees, scores })
     }
 }
 
@@ -180,6 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::arithmetic::Stream;
+    use super::super::credit::Credit;
     use super::*;
 
     const ALPHA: f64 = 0.01;
@@ -191,13 +173,15 @@ mod tests {
 
     /// Scores as they come: flagged where p ≤ α. The share that was flagged, after as many to begin with.
     fn flagged(calibration: &mut Calibration, scores: impl Iterator<Item = f64>, warm_up: usize) -> f64 {
-        let (mut count, mut hits) = (0_u32, 0_u32);
+        let (mut count, mut hits, mut credit) = (0_u32, 0_u32, Credit::default());
         for (number, score) in scores.enumerate() {
             let unusual = calibration.p_value(score) <= ALPHA;
-            if unusual {
-                calibration.learn_flagged(sample(score));
-            } else {
-                calibration.learn_clean(sample(score), ALPHA);
+            let counts = if unusual { credit.spend() } else { true };
+            if counts {
+                calibration.learn(sample(score));
+            }
+            if !unusual {
+                credit.earn(ALPHA);
             }
             if number >= warm_up {
                 count += 1;
@@ -240,8 +224,8 @@ mod tests {
     #[test]
     fn what_is_usual_may_change() {
         let mut calibration = Calibration::new();
-        (0..70_000).for_each(|_| calibration.learn_clean(sample(1.0), ALPHA));
-        (0..200_000).for_each(|_| calibration.learn_clean(sample(5.0), ALPHA));
+        (0..70_000).for_each(|_| calibration.learn(sample(1.0)));
+        (0..200_000).for_each(|_| calibration.learn(sample(5.0)));
         assert!(calibration.p_value(5.0) > 0.9 && calibration.support() <= f64::from(TOTAL_MAX));
     }
 
@@ -249,7 +233,7 @@ mod tests {
         #[test]
         fn a_higher_score_is_never_more_likely(scores in prop::collection::vec(0.0..80.0_f64, 0..100), low in 0.0..80.0_f64, more in 0.0..80.0_f64) {
             let mut calibration = Calibration::new();
-            scores.iter().for_each(|score| calibration.learn_clean(sample(*score), ALPHA));
+            scores.iter().for_each(|score| calibration.learn(sample(*score)));
             prop_assert!(calibration.p_value(low + more) <= calibration.p_value(low));
             prop_assert!((0.0..=1.0).contains(&calibration.p_value(low)));
             let mut writer = Writer::new(*b"TEST", 1);

@@ -1,11 +1,12 @@
 //! Features together: one score, its p-value, and whether that is a flag.
 //!
-//! Learns from clean actions of established agents only. What a flag leads to is decided elsewhere.
+//! What is usual for the established is learned from their clean actions only. What a flag leads to is decided elsewhere.
 
 use jiff::Timestamp;
 
 use super::calibration::{Calibration, Sample};
 use super::codec::{Reader, StateError, Writer};
+use super::credit::Credit;
 use super::feature::{FEATURES, Feature, Measured};
 use super::half_space::{self, HalfSpaceTrees};
 use super::observation::Observation;
@@ -68,14 +69,25 @@ const REASON_BITS_MIN: f32 = 3.0;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detector {
     trees: HalfSpaceTrees,
-    calibration: Calibration,
+    /// Of established agents.
+    established: Calibration,
+    /// Of those that are not yet. Newcomers are compared with newcomers (Mondrian conformal prediction: Vovk, Gammerman,
+    /// Shafer 2005): much is new to them, and nobody would get through warm-up else.
+    newcomers: Calibration,
+    newcomers_credit: Credit,
 }
 
 impl Detector {
     /// One that has seen nothing; the seed decides its trees.
     pub fn new(seed: u64) -> Self {
         let parameters = half_space::Parameters { seed, ..half_space::Parameters::default() };
-        Self { trees: HalfSpaceTrees::new(parameters, FEATURES as u16), calibration: Calibration::new() }
+        let trees = HalfSpaceTrees::new(parameters, FEATURES as u16);
+        Self {
+            trees,
+            established: Calibration::new(),
+            newcomers: Calibration::new(),
+            newcomers_credit: Credit::default(),
+        }
     }
 
     /// How unusual an action is. Learns nothing.
@@ -88,42 +100,57 @@ impl Detector {
         settings: &Settings,
     ) -> Assessment {
         let measured = profile.measure(seen, peers, now, &settings.pace);
-        let bits = self.calibration.bits(&measured);
+        let stage = profile.stage();
+        let calibration = if stage == Stage::Established { &self.established } else { &self.newcomers };
+        let bits = calibration.bits(&measured);
         let trees = self.trees.score(&measured.row());
-        let together = trees.map_or(0.0, |score| self.calibration.together(score));
+        let together = trees.map_or(0.0, |score| calibration.together(score));
         // As ECOD does (Li, Zhao, Hu et al. 2022): rarities add up, as if each came alone.
         let score = bits.iter().map(|bits| f64::from(*bits)).sum::<f64>() + f64::from(together);
-        let p_value = self.calibration.p_value(score);
+        let p_value = calibration.p_value(score);
         let flagged = p_value <= settings.false_alarms;
-        Assessment { measured, bits, together, trees, score, p_value, flagged, stage: profile.stage() }
+        Assessment { measured, bits, together, trees, score, p_value, flagged, stage }
     }
 
-    /// Takes note of an action after its outcome is known.
-    pub fn learn(&mut self, assessment: &Assessment, outcome: Outcome, settings: &Settings) {
+    /// Takes note of an action after its outcome is known. `own` is what the agent earned; newcomers, of whom none has
+    /// much, share theirs.
+    pub(super) fn learn(
+        &mut self,
+        assessment: &Assessment,
+        outcome: Outcome,
+        own: &mut Credit,
+        settings: &Settings,
+    ) {
         let Assessment { measured, trees, score, stage, .. } = assessment;
-        if *stage != Stage::Established {
-            return;
+        let (calibration, credit) = match stage {
+            Stage::Established => (&mut self.established, own),
+            Stage::WarmUp { .. } => (&mut self.newcomers, &mut self.newcomers_credit),
+            Stage::Untracked => return,
+        };
+        let is_clean = matches!(outcome, Outcome::Clean | Outcome::Approved);
+        if is_clean {
+            credit.earn(settings.false_alarms);
         }
-        let sample = Sample { measured, trees: *trees, score: *score };
-        match outcome {
-            Outcome::Clean | Outcome::Approved => {
-                self.calibration.learn_clean(sample, settings.false_alarms);
-                self.trees.learn(&measured.row());
-            }
-            Outcome::Flagged => self.calibration.learn_flagged(sample),
-            Outcome::Refused => {}
+        if is_clean || outcome == Outcome::Flagged && credit.spend() {
+            calibration.learn(Sample { measured, trees: *trees, score: *score });
+        }
+        if is_clean && *stage == Stage::Established {
+            self.trees.learn(&measured.row());
         }
     }
 
-    /// Clean actions that its p-values rest on: with fewer than one by the share of false alarms, nothing is flagged.
+    /// Clean actions of established agents that p-values rest on: with fewer than one by the share of false alarms,
+    /// nothing is flagged.
     pub fn support(&self) -> f64 {
-        self.calibration.support()
+        self.established.support()
     }
 
     /// The detector in its binary form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::new(MAGIC, VERSION);
-        self.calibration.write(&mut writer);
+        self.established.write(&mut writer);
+        self.newcomers.write(&mut writer);
+        self.newcomers_credit.write(&mut writer);
         let trees = self.trees.to_bytes();
         writer.varint(trees.len() as u64);
         writer.raw(&trees);
@@ -136,13 +163,14 @@ impl Detector {
     /// Says what no detector holds.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let mut reader = Reader::new(bytes, MAGIC, VERSION, "detector")?;
-        let calibration = Calibration::read(&mut reader)?;
+        let (established, newcomers) = (Calibration::read(&mut reader)?, Calibration::read(&mut reader)?);
+        let newcomers_credit = Credit::read(&mut reader)?;
         let length = reader.length(bytes.len(), "length")?;
         let trees = HalfSpaceTrees::from_bytes(reader.raw(length)?)?;
         reader.end()?;
         if usize::from(trees.dimensions()) != FEATURES {
             return Err(StateError::Invalid { what: "number of features" });
         }
-        Ok(Self { trees, calibration })
+        Ok(Self { trees, established, newcomers, newcomers_credit })
     }
 }

@@ -112,7 +112,7 @@ impl Population {
         if let Some(place) = newcomer(name, profile) {
             self.newcomers.insert(place);
         }
-        self.detector.learn(assessment, outcome, &self.settings);
+        self.detector.learn(assessment, outcome, profile.credit(), &self.settings);
         if let Some(role) = role {
             self.teach_role(role, stage, seen, outcome, now);
         }

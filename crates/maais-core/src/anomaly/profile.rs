@@ -10,6 +10,7 @@ mod state;
 
 use jiff::Timestamp;
 
+use super::credit::Credit;
 use super::feature::Measured;
 use super::observation::{MEASURES, Observation, PlaceKind};
 use super::spread::{Level, Spread};
@@ -85,6 +86,8 @@ pub struct Profile {
     first: Moment,
     last: Moment,
     frozen: Option<Minute>,
+    /// What its clean actions earned.
+    credit: Credit,
     /// Learned actions.
     learned: u32,
     /// Refused or flagged ones.
@@ -119,6 +122,7 @@ impl Profile {
             first: now,
             last: now,
             frozen: None,
+            credit: Credit::default(),
             learned: 0,
             suspect: 0,
             previous: None,
@@ -153,6 +157,11 @@ impl Profile {
     /// Actions refused or flagged.
     pub fn suspect(&self) -> u32 {
         self.suspect
+    }
+
+    /// What its clean actions earned for its flagged ones.
+    pub(super) fn credit(&mut self) -> &mut Credit {
+        &mut self.credit
     }
 
     /// Milliseconds since 1970 of the last action.

@@ -2,7 +2,8 @@
 //!
 //! Both follow by steps (Ma, Muthukrishnan, Sandler: *Frugal Streaming*, 2013; steps that shrink as Robbins and Monro's
 //! do): an observation moves them by at most one step, however far away it is. That is what makes them robust, and what
-//! bounds a slow walk: once the baseline is frozen, the median stays within [`DRIFT_MAX`] of it.
+//! bounds a slow walk: once the baseline is frozen, the median stays within [`DRIFT_MAX`] of it, and the deviation within
+//! [`WIDENING_MAX`] times it.
 
 use super::arithmetic::log2;
 use super::codec::{Reader, StateError, Writer};
@@ -14,15 +15,19 @@ pub(super) struct Level(u16);
 /// Levels of one doubling.
 const DOUBLING: f64 = 512.0;
 /// The first step: half a doubling.
-const STEP_FIRST: u32 = 256;
+const STEP_FIRST: u16 = 256;
 /// The last: 1/128 of a doubling.
-const STEP_LAST: u32 = 4;
+const STEP_LAST: u16 = 4;
 /// A deviation is never taken for less: a quarter of a doubling.
 const DEVIATION_MIN: u16 = 128;
-/// How far the median may walk from the frozen one: 1.5 doublings, that is 2.8 times.
-pub(super) const DRIFT_MAX: u16 = 768;
+/// How far the median may walk from the frozen one: one doubling.
+pub(super) const DRIFT_MAX: u16 = 512;
+/// How much the deviation may grow from the frozen one.
+const WIDENING_MAX: u16 = 2;
+/// The frozen deviation is kept in 1/32 of a doubling.
+const COARSE: u16 = 16;
 /// Observations without which nothing is usual.
-const SEEN_MIN: u16 = 8;
+const SEEN_MIN: u8 = 8;
 /// The median deviation of a normal distribution, as its standard deviation.
 const NORMAL: f64 = 1.482_6;
 
@@ -38,9 +43,10 @@ impl Level {
 pub(super) struct Spread {
     median: u16,
     deviation: u16,
-    /// Where the median stood when the baseline was frozen.
+    /// Where the median stood when the baseline was frozen, and the deviation.
     baseline: u16,
-    seen: u16,
+    baseline_deviation: u8,
+    seen: u8,
 }
 
 /// How far from usual a number is.
@@ -66,10 +72,11 @@ impl Spread {
 
     pub(super) fn learn(&mut self, level: Level, frozen: bool) {
         if self.seen == 0 {
-            *self = Self { median: level.0, deviation: STEP_FIRST as u16, baseline: level.0, seen: 1 };
+            *self = Self { median: level.0, deviation: STEP_FIRST, seen: 1, ..Self::default() };
+            self.accept();
             return;
         }
-        let step = (2 * STEP_FIRST / (u32::from(self.seen) + 1)).max(STEP_LAST) as u16;
+        let step = (2 * STEP_FIRST / (u16::from(self.seen) + 1)).max(STEP_LAST);
         self.seen = self.seen.saturating_add(1);
         let far = level.0.abs_diff(self.median);
         self.deviation = towards(self.deviation, far, step);
@@ -78,15 +85,20 @@ impl Spread {
             let (low, high) =
                 (self.baseline.saturating_sub(DRIFT_MAX), self.baseline.saturating_add(DRIFT_MAX));
             self.median = self.median.clamp(low, high);
-            self.deviation = self.deviation.min(DRIFT_MAX);
+            self.deviation = self.deviation.min(WIDENING_MAX * self.frozen_deviation());
         } else {
-            self.baseline = self.median;
+            self.accept();
         }
     }
 
     /// What is usual now becomes the baseline.
     pub(super) fn accept(&mut self) {
         self.baseline = self.median;
+        self.baseline_deviation = u8::try_from(self.deviation.div_ceil(COARSE)).unwrap_or(u8::MAX);
+    }
+
+    fn frozen_deviation(&self) -> u16 {
+        (u16::from(self.baseline_deviation) * COARSE).max(DEVIATION_MIN)
     }
 
     /// How much of the way that the median may walk it has walked, from 0 to 1.
@@ -95,9 +107,11 @@ impl Spread {
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
-        for part in [self.median, self.deviation, self.baseline, self.seen] {
+        for part in [self.median, self.deviation, self.baseline] {
             writer.u16(part);
         }
+        writer.u8(self.baseline_deviation);
+        writer.u8(self.seen);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -105,7 +119,8 @@ impl Spread {
             median: reader.u16()?,
             deviation: reader.u16()?,
             baseline: reader.u16()?,
-            seen: reader.u16()?,
+            baseline_deviation: reader.u8()?,
+            seen: reader.u8()?,
         })
     }
 }
@@ -152,7 +167,7 @@ mod tests {
         let usual = learned([100.0; 200]);
         let mut after = usual;
         after.learn(Level::of(1e12), false);
-        assert!(after.median - usual.median <= STEP_LAST as u16);
+        assert!(after.median - usual.median <= STEP_LAST);
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn what_a_person_approved_is_learned() {
 #[test]
 fn a_newcomer_of_a_known_role_is_judged_by_its_peers() {
     let mut population = population(10);
-    ["a", "b", "c"].into_iter().for_each(|agent| work(&mut population, agent, 300));
+    ["a", "b", "c", "d", "e", "f"].into_iter().for_each(|agent| work(&mut population, agent, 300));
     let assess = |seen: &Observation, role| population.assess("new", role, seen, at(301));
     let leak = observe("network_request", "https://evil.example/", json!({"body": "k".repeat(4_000)}));
     let (known, stranger) = (assess(&leak, Some("support")), assess(&leak, None));
@@ -165,6 +165,22 @@ fn what_is_kept_goes_on_as_it_would_have() {
         }
     }
     assert_eq!(first.detector().to_bytes(), second.detector().to_bytes());
+}
+
+/// Each tool is new to each of them: whoever compared them with the established would flag all, and so teach none.
+#[test]
+fn newcomers_get_through_warm_up_beside_the_established() {
+    let mut population = population(100);
+    ["a", "b", "c"].into_iter().for_each(|agent| work(&mut population, agent, 600));
+    for agent in 0..30 {
+        let agent = format!("newcomer-{agent}");
+        for number in 0..40 {
+            let seen = observe("api_call", &format!("{agent}-{}", number % 9), json!({ "n": number }));
+            act(&mut population, &agent, &seen, Outcome::Clean, 600 + number);
+        }
+    }
+    let through = population.agents.values().filter(|profile| profile.stage() == Stage::Established).count();
+    assert!(through > 25, "{through}");
 }
 
 #[test]

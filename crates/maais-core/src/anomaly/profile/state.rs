@@ -1,6 +1,7 @@
 //! A profile's binary form. At most [`PROFILE_BYTES_MAX`] bytes.
 
 use super::super::codec::{Reader, StateError, Writer};
+use super::super::credit::Credit;
 use super::super::observation::MEASURES;
 use super::super::spread::Spread;
 use super::super::tally::{Novelty, Tally, WEIGHT_MAX};
@@ -18,6 +19,7 @@ impl Profile {
         writer.u64(self.first.0);
         writer.u64(self.last.0);
         optional(&mut writer, self.frozen.map(|minute| minute.0));
+        self.credit.write(&mut writer);
         writer.u32(self.learned);
         writer.u32(self.suspect);
         optional(&mut writer, self.previous);
@@ -45,6 +47,7 @@ impl Profile {
         let reader = &mut reader;
         let (epoch, first, last) = (Moment(reader.u64()?), Moment(reader.u64()?), Moment(reader.u64()?));
         let frozen = read_optional(reader)?.map(Minute);
+        let credit = Credit::read(reader)?;
         let (learned, suspect) = (reader.u32()?, reader.u32()?);
         let previous = read_optional(reader)?;
         let mut kinds = [0.0; 8];
@@ -61,6 +64,7 @@ impl Profile {
             first,
             last,
             frozen,
+            credit,
             learned,
             suspect,
             previous,
