@@ -128,6 +128,19 @@ impl Calibration {
         self.scores.tail(score / SCORE_MAX)
     }
 
+    /// Counts an action of which only is believed that it was unusual: at the lowest score that is.
+    pub(super) fn learn_least(&mut self, false_alarms: f64) {
+        let mut above = 1.0;
+        let allowed = false_alarms * (self.support() + 1.0);
+        let unusual = self.scores.bins.iter().rev().take_while(|count| {
+            above += f64::from(**count);
+            above <= allowed
+        });
+        // The greatest score stands for whatever is beyond it, so something always does.
+        let lowest = SCORE_BINS - unusual.count().clamp(1, SCORE_BINS);
+        self.scores.learn(lowest as f64 / SCORE_BINS as f64);
+    }
+
     /// Counts an action.
     pub(super) fn learn(&mut self, sample: Sample<'_>) {
         for (histogram, value) in self.values.iter_mut().zip(sample.measured.values()) {
@@ -161,7 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::arithmetic::Stream;
-    use super::super::credit::Credit;
+    use super::super::credit::{Counted, Credit};
     use super::*;
 
     const ALPHA: f64 = 0.01;
@@ -176,9 +189,11 @@ mod tests {
         let (mut count, mut hits, mut credit) = (0_u32, 0_u32, Credit::default());
         for (number, score) in scores.enumerate() {
             let unusual = calibration.p_value(score) <= ALPHA;
-            let counts = if unusual { credit.spend() } else { true };
-            if counts {
-                calibration.learn(sample(score));
+            let counted = if unusual { credit.spend() } else { Counted::Whole };
+            match counted {
+                Counted::Whole => calibration.learn(sample(score)),
+                Counted::Least => calibration.learn_least(ALPHA),
+                Counted::Not => {}
             }
             if !unusual {
                 credit.earn(ALPHA);
@@ -212,6 +227,16 @@ mod tests {
         flagged(&mut calibration, exponential(1).take(20_000), 0);
         let flood = flagged(&mut calibration, std::iter::repeat_n(20.0, 20_000), 0);
         assert_eq!(flood, 1.0);
+    }
+
+    /// A twentieth of the actions is new, and nobody looks: the others are not flagged the more for it.
+    #[test]
+    fn alarms_that_nobody_looks_at_do_not_breed_more() {
+        let mut calibration = Calibration::new();
+        flagged(&mut calibration, exponential(1).take(20_000), 0);
+        let mixed = exponential(2).enumerate().map(|(at, score)| if at % 20 == 0 { 20.0 } else { score });
+        let rate = flagged(&mut calibration, mixed.take(200_000), 100_000);
+        assert!((0.05..0.05 + 1.5 * ALPHA).contains(&rate), "{rate}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::calibration::{Calibration, Sample};
 use super::codec::{Reader, StateError, Writer};
-use super::credit::Credit;
+use super::credit::{Counted, Credit};
 use super::feature::{FEATURES, Feature, Measured};
 use super::half_space::{self, HalfSpaceTrees};
 use super::observation::Observation;
@@ -131,8 +131,15 @@ impl Detector {
         if is_clean {
             credit.earn(settings.false_alarms);
         }
-        if is_clean || outcome == Outcome::Flagged && credit.spend() {
-            calibration.learn(Sample { measured, trees: *trees, score: *score });
+        let counted = match outcome {
+            Outcome::Clean | Outcome::Approved => Counted::Whole,
+            Outcome::Flagged => credit.spend(),
+            Outcome::Refused => Counted::Not,
+        };
+        match counted {
+            Counted::Whole => calibration.learn(Sample { measured, trees: *trees, score: *score }),
+            Counted::Least => calibration.learn_least(settings.false_alarms),
+            Counted::Not => {}
         }
         if is_clean && *stage == Stage::Established {
             self.trees.learn(&measured.row());
