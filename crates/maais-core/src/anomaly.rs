@@ -1,7 +1,20 @@
 //! How unusual an action is for who takes it: the arithmetic of behaviour.
 //!
-//! Time is handed in, never read. Nothing here decides: a score, its calibrated p-value and the reasons in words go to
-//! whoever does. The sources stand beside each part.
+//! An [`Observation`] is what of an action is compared with the past. A [`Profile`] is what is usual for one agent or role;
+//! it measures features. A [`Detector`] is what is usual for the tenant: it makes one score of the features, and of the
+//! score a p-value. A [`Population`] holds all of them within a bound, and is used twice for an action:
+//!
+//! ```text
+//! before the decision   assessment = population.assess(agent, role, &observation, now)     reads only
+//! after it              population.settle(agent, role, &observation, &assessment, outcome, now)
+//! ```
+//!
+//! Time is handed in, never read. Nothing here decides: the assessment, and its reasons in words ([`explain`]), go to
+//! whoever does. Every number follows from what was handed in, the seed and the key, on every machine alike, so a state
+//! that was kept goes on as it would have, and its [`digest`] says which it was. The sources stand beside each part.
+//!
+//! Trusted: the key, and what the caller says became of an action. Not trusted: actions, their number, their order, and
+//! bytes from which a state is read.
 
 mod arithmetic;
 mod calibration;

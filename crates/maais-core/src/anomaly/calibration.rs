@@ -94,6 +94,10 @@ impl<const N: usize> Histogram<N> {
             next = number + 1;
         }
         read.total = reader.f32(0.0, 2.0 * TOTAL_MAX, "total")?;
+        let sum: f32 = read.bins.iter().sum();
+        if (sum - read.total).abs() > 1.0 + 0.001 * read.total {
+            return Err(StateError::Invalid { what: "total" });
+        }
         Ok(read)
     }
 }

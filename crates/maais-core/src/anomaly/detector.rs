@@ -99,8 +99,10 @@ impl Detector {
         now: Timestamp,
         settings: &Settings,
     ) -> Assessment {
-        let measured = profile.measure(seen, peers, now, &settings.pace);
-        let stage = profile.stage();
+        self.judge(profile.measure(seen, peers, now, &settings.pace), profile.stage(), settings)
+    }
+
+    fn judge(&self, measured: Measured, stage: Stage, settings: &Settings) -> Assessment {
         let calibration = if stage == Stage::Established { &self.established } else { &self.newcomers };
         let bits = calibration.bits(&measured);
         let trees = self.trees.score(&measured.row());
@@ -179,5 +181,86 @@ impl Detector {
             return Err(StateError::Invalid { what: "number of features" });
         }
         Ok(Self { trees, established, newcomers, newcomers_credit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::arithmetic::Stream;
+    use super::*;
+
+    /// Of established agents, whose features are each now and then unusual.
+    fn taught(seed: u64, actions: u32) -> Detector {
+        let mut detector = Detector::new(seed);
+        let (mut stream, mut credit) = (Stream::new(seed), Credit::default());
+        for number in 0..actions {
+            let assessment = detector.judge(measured(&mut stream), Stage::Established, &Settings::default());
+            let outcome = if number % 50 == 0 { Outcome::Flagged } else { Outcome::Clean };
+            detector.learn(&assessment, outcome, &mut credit, &Settings::default());
+        }
+        detector
+    }
+
+    fn measured(stream: &mut Stream) -> Measured {
+        let mut measured = Measured::default();
+        for feature in Feature::ALL {
+            measured.set(feature, 4.0 * stream.unit() * stream.unit(), 0.0);
+        }
+        measured
+    }
+
+    #[test]
+    fn reasons_are_what_is_rare_and_the_rarest_comes_first() {
+        let detector = taught(1, 2_000);
+        let mut odd = measured(&mut Stream::new(9));
+        odd.set(Feature::Size, 9.0, 3.8);
+        odd.set(Feature::Rate, 3.9, 2.0);
+        let assessment = detector.judge(odd, Stage::Established, &Settings::default());
+        let reasons: Vec<Feature> = assessment.reasons().into_iter().map(|(feature, _)| feature).collect();
+        assert!(reasons.starts_with(&[Feature::Size, Feature::Rate]), "{reasons:?}");
+        assert!(!reasons.contains(&Feature::Kind));
+    }
+
+    #[test]
+    fn newcomers_do_not_move_what_is_usual_for_the_established() {
+        let mut detector = taught(1, 2_000);
+        let mut odd = Measured::default();
+        odd.set(Feature::Size, 9.0, 3.8);
+        let judge = |detector: &Detector, stage| detector.judge(odd, stage, &Settings::default());
+        let before = judge(&detector, Stage::Established);
+        for _ in 0..5_000 {
+            let assessment = judge(&detector, Stage::WarmUp { learned: 1 });
+            detector.learn(&assessment, Outcome::Clean, &mut Credit::default(), &Settings::default());
+        }
+        assert_eq!(judge(&detector, Stage::Established), before);
+        assert!(judge(&detector, Stage::WarmUp { learned: 1 }).p_value > 0.9);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_detector_is_read_as_it_was_written(seed: u64, actions in 0..400_u32) {
+            let detector = taught(seed, actions);
+            prop_assert_eq!(Detector::from_bytes(&detector.to_bytes()), Ok(detector));
+        }
+
+        #[test]
+        fn bytes_are_read_or_refused(cut in 5..40_000_usize, flips in prop::collection::vec((5..40_000_usize, any::<u8>()), 0..4)) {
+            let mut bytes = taught(3, 300).to_bytes();
+            bytes.truncate(cut);
+            for (at, with) in flips {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= with;
+                }
+            }
+            if let Ok(detector) = Detector::from_bytes(&bytes) {
+                prop_assert_eq!(detector.to_bytes(), bytes);
+                let p = detector.judge(Measured::default(), Stage::Established, &Settings::default()).p_value;
+                prop_assert!((0.0..=1.1).contains(&p));
+            }
+        }
     }
 }
