@@ -1,4 +1,4 @@
-"""Scores ADBench tables with river's Half-Space Trees and scikit-learn's Isolation Forest; one JSON object a line.
+"""Scores tables with river's Half-Space Trees and scikit-learn's Isolation Forest; one JSON object a line.
 
 Judges nothing: the areas and times go to the program that started it. Reads only the folder it is given.
 """
@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy
+import numpy as np
 from river import anomaly, preprocessing
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 
-def half_space(rows: numpy.ndarray, depth: int) -> tuple[list[float], float]:
+def half_space(rows: np.ndarray, depth: int) -> tuple[list[float], float]:
     """Scores then learns each row, as river's documentation does it; microseconds a row, scaling included."""
     scale = preprocessing.MinMaxScaler()
     model = anomaly.HalfSpaceTrees(n_trees=25, height=depth, window_size=250, seed=42)
@@ -32,7 +32,7 @@ def half_space(rows: numpy.ndarray, depth: int) -> tuple[list[float], float]:
     return scores, spent * 1e6 / max(1, len(rows) - 1)
 
 
-def forest(rows: numpy.ndarray, labels: numpy.ndarray) -> float:
+def forest(rows: np.ndarray, labels: np.ndarray) -> float:
     """The mean area of three seeds."""
     areas = []
     for seed in range(3):
@@ -41,19 +41,19 @@ def forest(rows: numpy.ndarray, labels: numpy.ndarray) -> float:
     return sum(areas) / len(areas)
 
 
-def shuffled(count: int) -> numpy.ndarray:
+def shuffled(count: int) -> np.ndarray:
     """The order of SplitMix64's numbers for 0, 1, 2: the same as in the program that compares."""
-    z = numpy.arange(1, count + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
-    return numpy.argsort(z ^ (z >> numpy.uint64(31)), kind="stable")
+    z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.argsort(z ^ (z >> np.uint64(31)), kind="stable")
 
 
 def main() -> None:
-    """Arguments: a folder of `.npz` files, and how many rows of each, shuffled, the streaming models are given."""
+    """Arguments: a folder of `.npz` files, and how many shuffled rows of each the streams are given."""
     folder, most = Path(sys.argv[1]), int(sys.argv[2])
     for path in sorted(folder.glob("*.npz")):
-        table = numpy.load(path)
+        table = np.load(path)
         order = shuffled(len(table["y"]))
         rows, labels = table["X"][order], table["y"][order]
         line = {"name": path.stem, "rows": min(most, len(rows)), "isolation_forest": forest(rows, labels)}

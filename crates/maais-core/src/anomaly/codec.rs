@@ -216,6 +216,12 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_is_the_sha_256_of_the_bytes() {
+        let hex: String = digest(b"abc").iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
     fn numbers_that_are_none_are_refused() {
         let mut writer = Writer::new(*b"TEST", 1);
         writer.f32(f32::NAN);
