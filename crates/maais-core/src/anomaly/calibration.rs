@@ -21,7 +21,7 @@ const SCORE_MAX: f64 = 64.0;
 const TREES_BINS: usize = 256;
 const TREES_MAX: f64 = 16.0;
 /// Scores after which all count half: what is usual may change.
-const TOTAL_MAX: f32 = 65_536.0;
+const TOTAL_MAX: u32 = 65_536;
 
 /// How high values and scores of clean actions are.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,13 +42,13 @@ pub(super) struct Sample<'a> {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Histogram<const N: usize> {
-    bins: Box<[f32; N]>,
-    total: f32,
+    bins: Box<[u32; N]>,
+    total: u32,
 }
 
 impl<const N: usize> Histogram<N> {
     fn new() -> Self {
-        Self { bins: Box::new([0.0; N]), total: 0.0 }
+        Self { bins: Box::new([0; N]), total: 0 }
     }
 
     fn bin(share: f64) -> usize {
@@ -58,44 +58,32 @@ impl<const N: usize> Histogram<N> {
     /// The share of what was counted that is in that bin or above, with one more for what is asked.
     fn tail(&self, share: f64) -> f64 {
         let from = self.bins.get(Self::bin(share)..).unwrap_or_default();
-        let above: f64 = from.iter().map(|count| f64::from(*count)).sum();
-        (above + 1.0) / (f64::from(self.total) + 1.0)
+        let above: u32 = from.iter().sum();
+        (f64::from(above) + 1.0) / (f64::from(self.total) + 1.0)
     }
 
     fn learn(&mut self, share: f64) {
         if self.total >= TOTAL_MAX {
-            self.bins.iter_mut().for_each(|count| *count *= 0.5);
+            self.bins.iter_mut().for_each(|count| *count /= 2);
             self.total = self.bins.iter().sum();
         }
         if let Some(count) = self.bins.get_mut(Self::bin(share)) {
-            *count += 1.0;
-            self.total += 1.0;
+            *count += 1;
+            self.total += 1;
         }
     }
 
     fn write(&self, writer: &mut Writer) {
-        let filled = self.bins.iter().filter(|count| **count > 0.0).count();
-        writer.varint(filled as u64);
-        for (number, count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0.0) {
-            writer.u16(number as u16);
-            writer.f32(*count);
-        }
-        writer.f32(self.total);
+        self.bins.iter().for_each(|count| writer.varint(u64::from(*count)));
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, StateError> {
         let mut read = Self::new();
-        let mut next = 0;
-        for _ in 0..reader.length(N, "number of bins")? {
-            let number = usize::from(reader.u16()?);
-            let count = reader.f32(f32::MIN_POSITIVE, 2.0 * TOTAL_MAX, "count")?;
-            let bin = read.bins.get_mut(number).filter(|_| number >= next);
-            *bin.ok_or(StateError::Invalid { what: "bin" })? = count;
-            next = number + 1;
+        for bin in read.bins.iter_mut() {
+            *bin = reader.varint(u64::from(TOTAL_MAX), "count")? as u32;
+            read.total = read.total.saturating_add(*bin);
         }
-        read.total = reader.f32(0.0, 2.0 * TOTAL_MAX, "total")?;
-        let sum: f32 = read.bins.iter().sum();
-        if (sum - read.total).abs() > 1.0 + 0.001 * read.total {
+        if read.total > TOTAL_MAX {
             return Err(StateError::Invalid { what: "total" });
         }
         Ok(read)
