@@ -212,6 +212,24 @@ impl Population {
         Ok(())
     }
 
+    /// Every role with its profile: what is kept across restarts.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, &Profile)> {
+        self.roles.iter().map(|(role, profile)| (role.as_str(), profile))
+    }
+
+    /// Takes a role's profile that was kept. Refused beyond the bound.
+    ///
+    /// # Errors
+    /// Says what no profile holds, or that there is no room.
+    pub fn restore_role(&mut self, role: &str, bytes: &[u8]) -> Result<(), StateError> {
+        let profile = Profile::from_bytes(bytes)?;
+        if self.roles.len() >= ROLES_MAX && !self.roles.contains_key(role) {
+            return Err(StateError::Invalid { what: "number of roles" });
+        }
+        self.roles.insert(role.to_owned(), profile);
+        Ok(())
+    }
+
     /// What is usual for an agent now becomes its baseline: a person has looked. Whether there is such an agent.
     pub fn accept(&mut self, agent: &str, now: Timestamp) -> bool {
         let name = self.name(agent);

@@ -151,6 +151,9 @@ fn what_is_kept_goes_on_as_it_would_have() {
     for (name, profile) in first.profiles() {
         second.restore(name, &profile.to_bytes()).unwrap();
     }
+    for (role, profile) in first.roles() {
+        second.restore_role(role, &profile.to_bytes()).unwrap();
+    }
     second.restore_detector(Detector::from_bytes(&first.detector().to_bytes()).unwrap());
     for (number, outcome) in
         [Outcome::Clean, Outcome::Refused, Outcome::Flagged, Outcome::Clean].into_iter().enumerate()
@@ -158,10 +161,10 @@ fn what_is_kept_goes_on_as_it_would_have() {
         let number = i64::try_from(number).unwrap();
         let seen = observe("tool_call", "new", json!({ "n": number }));
         for agent in ["a", "b"] {
-            let here = first.assess(agent, None, &seen, at(100 + number));
-            assert_eq!(second.assess(agent, None, &seen, at(100 + number)), here);
-            first.settle(agent, None, &seen, &here, outcome, at(100 + number));
-            second.settle(agent, None, &seen, &here, outcome, at(100 + number));
+            let here = first.assess(agent, Some("support"), &seen, at(100 + number));
+            assert_eq!(second.assess(agent, Some("support"), &seen, at(100 + number)), here);
+            first.settle(agent, Some("support"), &seen, &here, outcome, at(100 + number));
+            second.settle(agent, Some("support"), &seen, &here, outcome, at(100 + number));
         }
     }
     assert_eq!(first.detector().to_bytes(), second.detector().to_bytes());
@@ -192,6 +195,12 @@ fn roles_are_bounded() {
         population.settle("a", Some(&role), &seen, &assessment, Outcome::Clean, at(0));
     }
     assert_eq!(population.roles.len(), ROLES_MAX);
+    let bytes = population.role("role-1").unwrap().to_bytes();
+    assert_eq!(population.restore_role("role-1", &bytes), Ok(()));
+    assert_eq!(
+        population.restore_role("one-more", &bytes),
+        Err(StateError::Invalid { what: "number of roles" })
+    );
 }
 
 proptest! {
