@@ -3,6 +3,7 @@
 //! What is not here: no clock, no file, no network, no thread, no environment, no randomness (the
 //! crate's `clippy.toml` bans them); no wire format but JSON and YAML text handed in as values.
 
+pub mod anomaly;
 pub mod attempt;
 pub mod catalogue;
 pub mod check;
