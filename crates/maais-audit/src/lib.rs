@@ -28,6 +28,7 @@ mod line;
 mod log;
 mod note;
 mod opener;
+mod packed;
 mod proof;
 mod publish;
 mod queue;

@@ -11,6 +11,10 @@ use std::sync::Arc;
 use std::vec;
 
 use crate::chain::LINE_BYTES_MAX;
+use crate::packed::{Packed, Unpacking};
+
+/// What the name of a compressed segment ends with.
+pub(crate) const PACKED: &str = "zst";
 
 /// One line that is not blank.
 #[derive(Debug, Clone)]
@@ -33,12 +37,88 @@ pub(crate) struct LinePlace {
     pub(crate) offset: u64,
 }
 
+/// A segment's bytes, compressed or not.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    Plain(File),
+    Packed(Packed),
+}
+
+impl Bytes {
+    /// Opens a segment. One that was compressed since its name was read is found by its new name.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        if path.extension() == Some(OsStr::new(PACKED)) {
+            return Packed::open(path).map(Self::Packed);
+        }
+        match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Packed::open(&packed_path(path)).map(Self::Packed).map_err(|later| match later.kind() {
+                    io::ErrorKind::NotFound => error,
+                    _ => later,
+                })
+            }
+            file => file.map(Self::Plain),
+        }
+    }
+
+    pub(crate) fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => file.metadata().map(|data| data.len()),
+            Self::Packed(packed) => Ok(packed.len()),
+        }
+    }
+
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.read_exact_at(buffer, offset),
+            Self::Packed(packed) => packed.read_exact_at(buffer, offset),
+        }
+    }
+
+    /// All from some place on.
+    pub(crate) fn reader(self, offset: u64) -> io::Result<Reader> {
+        Ok(match self {
+            Self::Plain(mut file) => {
+                file.seek(SeekFrom::Start(offset))?;
+                Reader::Plain(file)
+            }
+            Self::Packed(packed) => Reader::Packed(Unpacking::new(packed, offset)),
+        })
+    }
+}
+
+/// Reads a segment.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Plain(File),
+    Packed(Unpacking),
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(buffer),
+            Self::Packed(packed) => packed.read(buffer),
+        }
+    }
+}
+
+/// The name of a segment when it is compressed.
+pub(crate) fn packed_path(plain: &Path) -> PathBuf {
+    let mut path = plain.as_os_str().to_owned();
+    path.push(".");
+    path.push(PACKED);
+    path.into()
+}
+
 /// All lines of some segments.
 #[derive(Debug)]
 pub(crate) struct Lines {
     files: vec::IntoIter<(u64, PathBuf)>,
-    open: Option<(LinePlace, BufReader<File>)>,
-    /// Where reading the next file begins: 0 in all but the first.
+    open: Option<BufReader<Reader>>,
+    /// The next line's.
+    place: Option<LinePlace>,
+    /// Where in the first segment to begin.
     offset: u64,
 }
 
@@ -47,14 +127,19 @@ impl Lines {
         Self::from_offset(segments, 0)
     }
 
-    /// Those from that byte of the first segment on; their numbers count from there.
+    /// The same, from some place in the first segment on; lines are then counted from there.
     pub(crate) fn from_offset(segments: Vec<(u64, PathBuf)>, offset: u64) -> Self {
-        Self { files: segments.into_iter(), open: None, offset }
+        Self { files: segments.into_iter(), open: None, place: None, offset }
+    }
+
+    /// Where the next line begins, or what could not be read.
+    pub(crate) fn place(&self) -> Option<&LinePlace> {
+        self.place.as_ref()
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
         loop {
-            if let Some((place, reader)) = &mut self.open
+            if let (Some(place), Some(reader)) = (&mut self.place, &mut self.open)
                 && let Some(line) = read_line(place, reader)?
             {
                 return Ok(Some(line));
@@ -63,10 +148,10 @@ impl Lines {
                 return Ok(None);
             };
             let offset = std::mem::take(&mut self.offset);
-            let mut file = File::open(&path)?;
-            file.seek(SeekFrom::Start(offset))?;
-            let reader = BufReader::with_capacity(1 << 18, file);
-            self.open = Some((LinePlace { first, path: path.into(), number: 1, offset }, reader));
+            self.open = None;
+            let place = LinePlace { first, path: path.as_path().into(), number: 1, offset };
+            self.place = Some(place);
+            self.open = Some(BufReader::with_capacity(1 << 18, Bytes::open(&path)?.reader(offset)?));
         }
     }
 }
@@ -79,7 +164,7 @@ impl Iterator for Lines {
     }
 }
 
-fn read_line(place: &mut LinePlace, reader: &mut BufReader<File>) -> io::Result<Option<Line>> {
+fn read_line(place: &mut LinePlace, reader: &mut BufReader<Reader>) -> io::Result<Option<Line>> {
     skip_blank(place, reader)?;
     let mut bytes = Vec::with_capacity(1024);
     reader.by_ref().take(LINE_BYTES_MAX as u64 + 2).read_until(b'\n', &mut bytes)?;
@@ -93,7 +178,7 @@ fn read_line(place: &mut LinePlace, reader: &mut BufReader<File>) -> io::Result<
     Ok(Some(Line { place: at, bytes, complete }))
 }
 
-fn skip_blank(place: &mut LinePlace, reader: &mut BufReader<File>) -> io::Result<()> {
+fn skip_blank(place: &mut LinePlace, reader: &mut BufReader<Reader>) -> io::Result<()> {
     loop {
         let buffer = reader.fill_buf()?;
         let blank = buffer.iter().position(|byte| *byte != b'\n').unwrap_or(buffer.len());
