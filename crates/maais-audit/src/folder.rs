@@ -3,8 +3,8 @@
 //!
 //! Believes nothing and checks nothing: whoever keeps a place also keeps the leaf hash of what was there.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::line::Fields;
 use crate::note::Checkpoint;
 use crate::proof::{Levels, Proof, ProveError, leaves, newest};
 use crate::read::ReadError;
-use crate::segment::Lines;
+use crate::segment::{Bytes, Lines};
 
 /// One log of a data directory.
 #[derive(Debug, Clone)]
@@ -91,7 +91,8 @@ impl Folder {
     /// When the folder cannot be listed.
     pub fn bytes_from(&self, segment: u64, offset: u64) -> Result<u64, ReadError> {
         let later = self.segments()?.into_iter().filter(|(first, _)| *first >= segment);
-        let bytes: u64 = later.filter_map(|(_, path)| path.metadata().ok()).map(|data| data.len()).sum();
+        let bytes: u64 =
+            later.filter_map(|(_, path)| Bytes::open(&path).and_then(|bytes| bytes.len()).ok()).sum();
         Ok(bytes.saturating_sub(offset))
     }
 
@@ -129,9 +130,11 @@ impl Folder {
     /// When the segment cannot be read.
     pub fn line_at(&self, segment: u64, offset: u64) -> Result<Option<StoredLine>, ReadError> {
         let path = self.layout.segment(segment);
-        let found = match File::open(&path) {
+        let found = match Bytes::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.and_then(|file| one_line(file, offset)).map_err(|source| failed(&path, source))?,
+            bytes => {
+                bytes.and_then(|bytes| one_line(bytes, offset)).map_err(|source| failed(&path, source))?
+            }
         };
         let stored = |bytes| StoredLine { segment, path: path.into(), offset, bytes, complete: true };
         Ok(found.map(stored))
@@ -210,10 +213,11 @@ impl std::fmt::Debug for Prover {
 }
 
 /// The line that begins there, if it has an end and is not blank.
-fn one_line(mut file: File, offset: u64) -> io::Result<Option<Vec<u8>>> {
-    file.seek(SeekFrom::Start(offset))?;
+fn one_line(segment: Bytes, offset: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(2048);
-    BufReader::with_capacity(4096, file).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut bytes)?;
+    BufReader::with_capacity(4096, segment.reader(offset)?)
+        .take(LINE_BYTES_MAX as u64 + 1)
+        .read_until(b'\n', &mut bytes)?;
     let complete = bytes.pop_if(|last| *last == b'\n').is_some();
     Ok(Some(bytes).filter(|bytes| complete && !bytes.is_empty()))
 }

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! HOME/log/<slot>/lock            held by the process that writes
+//! HOME/log/<slot>/compressing     held by the process that compresses
 //! HOME/log/<slot>/origin          the log's name for ever: `deployment/replica`
 //! HOME/log/<slot>/seg/<first>.jsonl   the records; the name is the first one's index
+//! HOME/log/<slot>/seg/<first>.jsonl.zst   the same, compressed
 //! HOME/log/<slot>/priv/<first>.jsonl  sealed values, encrypted
 //! HOME/log/<slot>/priv/keys/<subject> one key a subject
 //! HOME/log/<slot>/priv/erasing    which subject is being erased; only while it is
@@ -61,6 +63,10 @@ impl Layout {
         self.dir.join("lock")
     }
 
+    pub(crate) fn compressing(&self) -> PathBuf {
+        self.dir.join("compressing")
+    }
+
     pub(crate) fn origin(&self) -> PathBuf {
         self.dir.join("origin")
     }
@@ -107,27 +113,30 @@ impl Layout {
 
     /// The segments in order: index of the first record, and path.
     pub(crate) fn segments(&self) -> io::Result<Vec<(u64, PathBuf)>> {
-        numbered(&self.segments_dir())
+        numbered(&self.segments_dir(), &["jsonl", "jsonl.zst"])
     }
 
     /// The files of sealed values in order.
     pub(crate) fn sidecars(&self) -> io::Result<Vec<(u64, PathBuf)>> {
-        numbered(&self.private_dir())
+        numbered(&self.private_dir(), &["jsonl"])
     }
 }
 
-/// The `<20 digits>.jsonl` files of a folder; none if there is no folder.
-fn numbered(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+/// The files of a folder named with 20 digits and one of these endings; none if there is no folder. Where there
+/// are several of one number, the one with the earlier ending counts.
+fn numbered(dir: &Path, endings: &[&str]) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut files: Vec<_> = paths(dir)?
         .into_iter()
-        .filter(|path| path.extension() == Some(OsStr::new("jsonl")))
         .filter_map(|path| {
-            let stem = path.file_stem()?.to_str().filter(|stem| stem.len() == 20)?;
-            Some((stem.parse().ok()?, path))
+            let (stem, ending) = path.file_name()?.to_str()?.split_once('.')?;
+            let rank = endings.iter().position(|known| *known == ending)?;
+            let number = Some(stem).filter(|stem| stem.len() == 20)?.parse().ok()?;
+            Some((number, rank, path))
         })
         .collect();
     files.sort_unstable();
-    Ok(files)
+    files.dedup_by_key(|(number, ..)| *number);
+    Ok(files.into_iter().map(|(number, _, path)| (number, path)).collect())
 }
 
 /// The slot numbers among a folder's names.

@@ -13,6 +13,7 @@
 mod anchored;
 pub mod canonical;
 mod chain;
+mod compress;
 mod cosign;
 mod cosigned;
 mod entry;
@@ -50,6 +51,7 @@ mod writer;
 
 pub use anchored::Anchored;
 pub use chain::{LINE_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_REMEMBERED, TENANTS_MAX};
+pub use compress::{CompressError, Compressed, compress};
 pub use cosign::{Cosigner, CosignerVkey};
 pub use cosigned::{
     NewestCheckpoint, RolledBack, Submissions, keep_cosigned, kept_cosigned, newest_checkpoints,

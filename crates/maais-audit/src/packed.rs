@@ -114,7 +114,8 @@ fn table(file: &File, length: u64) -> io::Result<Vec<u8>> {
     let [.., descriptor, _, _, _, _] = footer;
     let entries = number(&footer, 0) as usize * ENTRY;
     let begin = footer_at.checked_sub((HEADER + entries) as u64);
-    let begin = begin.filter(|_| descriptor == 0 && number(&footer, 5) == SEEKABLE_MAGIC).ok_or_else(no_table)?;
+    let begin =
+        begin.filter(|_| descriptor == 0 && number(&footer, 5) == SEEKABLE_MAGIC).ok_or_else(no_table)?;
     let mut table = vec![0; HEADER + entries];
     file.read_exact_at(&mut table, begin)?;
     let fits = number(&table, 0) == SKIPPABLE_MAGIC && number(&table, 4) as usize == entries + FOOTER;

@@ -3,9 +3,7 @@
 //!
 //! Streams in bounded memory and believes what it reads: whether the log is intact is `verify`'s question.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -15,7 +13,7 @@ use crate::entry::Kind;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::Fields;
-use crate::segment::Lines;
+use crate::segment::{Bytes, Lines};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,8 +193,8 @@ fn tail_of(layout: &Layout, count: usize) -> Result<Vec<Record>, ReadError> {
 /// The last lines of a file, at least `count` if it has them, first one first. Blank ones do not count.
 fn last_lines(path: &Path, count: usize) -> io::Result<Vec<Vec<u8>>> {
     const BLOCK: u64 = 64 * 1024;
-    let file = File::open(path)?;
-    let mut begin = file.metadata()?.len();
+    let file = Bytes::open(path)?;
+    let mut begin = file.len()?;
     let mut blocks = Vec::new();
     let mut newlines = 0;
     // One more than asked for, since the last may be unfinished, and one for the newline before the first.

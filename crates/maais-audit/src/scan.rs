@@ -78,7 +78,14 @@ pub(crate) fn scan(
         Scan { chain: Chain::new(origin), keys: Keyring::default(), bytes: 0, end: None, broken: None };
     let mut lines = Lines::new(segments);
     let mut before: Option<LinePlace> = None;
-    while let Some(line) = lines.next().transpose()? {
+    while let Some(line) = lines.next() {
+        let line = match line {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                walk.broken = Some(unreadable(lines.place(), &walk, &error)?);
+                return Ok(walk);
+            }
+            line => line?,
+        };
         match check(&mut walk, &line, depth) {
             Ok(good) => visit(good, &line, &walk.chain, &walk.keys),
             Err(bad) => {
@@ -164,7 +171,11 @@ impl Rest {
     fn of(lines: &mut Lines) -> io::Result<Self> {
         let mut rest = Self { cites: None, end: None };
         for line in lines {
-            let line = line?;
+            let line = match line {
+                // There is a fault already, and it is before this one.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => break,
+                line => line?,
+            };
             rest.end = Some(written_to(&line)).filter(|_| !is_zeros(&line)).or(rest.end);
             if rest.cites.is_none()
                 && let Ok(fields) = serde_json::from_slice::<Fields<'_>>(&line.bytes)
@@ -179,6 +190,19 @@ impl Rest {
 /// Where the line ends, if it is more than the zeros that some file systems leave after a power cut.
 fn written_to(line: &Line) -> u64 {
     line.place.offset + if is_zeros(line) { 0 } else { line.bytes.len() as u64 }
+}
+
+/// A compressed segment that does not decompress.
+fn unreadable(place: Option<&LinePlace>, walk: &Scan, error: &io::Error) -> io::Result<Broken> {
+    let place = place.ok_or_else(|| io::Error::other(error.to_string()))?;
+    let fault = Fault {
+        segment: place.path.to_path_buf(),
+        line: place.number,
+        index: walk.chain.size(),
+        offset: place.offset,
+        why: error.to_string(),
+    };
+    Ok(Broken { fault, torn: false })
 }
 
 fn is_zeros(line: &Line) -> bool {

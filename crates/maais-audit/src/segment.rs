@@ -4,8 +4,10 @@
 //! Blank lines are skipped: an open segment may be filled with newlines ahead of the records. What a line
 //! means is not looked at.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;

@@ -5,6 +5,7 @@
 //! the caller records the gap. So whoever damages the last batch after a power cut, before the next start,
 //! passes for the power cut.
 
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Range;
@@ -23,7 +24,7 @@ use crate::line::{Depth, Good};
 use crate::note::Skey;
 use crate::scan::{Broken, Fault, Scan, scan};
 use crate::seal::random;
-use crate::segment::Line;
+use crate::segment::{Line, PACKED};
 use crate::storage::{Storage, replace};
 
 /// The longest name of a log: it must fit the head and a checkpoint's first line.
@@ -179,6 +180,7 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     let walk = scan(&layout, origin.clone(), head.as_ref(), Depth::Chain, &mut visit);
     let walk = walk.map_err(failed("read", &layout.dir))?;
     let head = head.unwrap_or_else(|| Head::empty(&origin));
+    check_last(&layout)?;
     check_head(&layout, &head, &walk, remembered)?;
     let torn = match &walk.broken {
         Some(broken) => Some(judge(&layout, &head, &walk, broken)?),
@@ -238,6 +240,18 @@ fn name_anew(
     replace(storage, &path, line.as_bytes(), 0o640).map_err(failed("write", &path))?;
     storage.sync_dir(layout.dir.parent().unwrap_or(&layout.dir)).map_err(failed("flush", &layout.dir))?;
     Ok(origin.into())
+}
+
+/// The last segment can be written on only as it was.
+fn check_last(layout: &Layout) -> Result<(), OpenError> {
+    let segments = layout.segments().map_err(failed("read", &layout.dir))?;
+    match segments.last().filter(|(_, path)| path.extension() == Some(OsStr::new(PACKED))) {
+        Some((_, path)) => {
+            let why = "the last segment is compressed; decompress it with `zstd -d --rm`";
+            Err(failed("continue", path)(io::Error::other(why)))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_head(

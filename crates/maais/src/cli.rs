@@ -1,6 +1,7 @@
 //! What can be typed: commands, flags, help.
 
 mod audit_query;
+mod compress;
 mod policy;
 mod proofs;
 mod redact;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use maais_runtime::Config;
 
 pub(crate) use audit_query::{Export, Query};
+pub(crate) use compress::Compress;
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
 pub(crate) use redact::Redact;
@@ -175,6 +177,8 @@ pub(crate) enum Audit {
     CheckExtract(CheckExtract),
     /// Erase what was sealed for a subject, on record.
     Redact(Redact),
+    /// Compress old parts of the log.
+    Compress(Compress),
     /// Derive every decision again from what was recorded, and report what differs.
     Replay(Replay),
     /// Write the log as C2SP tiles, for the tools of transparency logs.

@@ -1,6 +1,7 @@
 //! `maais audit …`: one file a subcommand, or a group of them.
 
 mod checkpoint;
+mod compress;
 mod cosign;
 mod export;
 mod proofs;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::CheckExtract(args) => proofs::check_extract(args),
         Audit::Redact(args) => redact::run(args),
         Audit::Replay(args) => replay::run(args),
+        Audit::Compress(args) => compress::run(args),
         Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Query(args) => query::run(args),
