@@ -14,6 +14,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
+pub(crate) use check::check_record;
 pub use check::{NotCanonical, check};
 
 /// The largest integer that every JSON reader keeps exactly.

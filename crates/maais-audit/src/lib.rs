@@ -22,6 +22,7 @@ mod flush;
 mod folder;
 mod growing;
 mod head;
+mod inspect;
 mod keys;
 mod layout;
 mod leaf;

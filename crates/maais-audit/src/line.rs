@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::canonical;
 use crate::chain::{Chain, LINE_BYTES_MAX, Mode, Place};
 use crate::entry::Kind;
+use crate::inspect::Alone;
 use crate::keys::Keyring;
 use crate::leaf::LeafHash;
 
@@ -62,38 +62,85 @@ pub(crate) enum BadKind {
     Wrong,
 }
 
-/// How much of a line is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Whatever the chain needs.
-    Chain,
-    /// Every byte: it must be the canonical spelling.
-    Whole,
-}
-
 /// Whether `line` (without its newline) is the next record of `chain`, which then takes it in.
-pub(crate) fn check(chain: &mut Chain, keys: &mut Keyring, line: &[u8], depth: Depth) -> Result<Good, Bad> {
+pub(crate) fn check(chain: &mut Chain, keys: &mut Keyring, line: &[u8], alone: &Alone) -> Result<Good, Bad> {
     if line.len() > LINE_BYTES_MAX {
         return Err(bad(BadKind::Unreadable, format!("longer than {LINE_BYTES_MAX} bytes")));
+    }
+    if let (Some(place), Ok(Some(kind))) = (quick(line), &alone.form)
+        && chain.time(place.time) == place.time
+        && continues(chain, place, line)
+    {
+        return take(chain, keys, line, alone.leaf, place, *kind);
     }
     let fields: Fields<'_> = serde_json::from_slice(line)
         .map_err(|error| bad(BadKind::Unreadable, format!("not a record: {error}")))?;
     let (mode, time, kind) = check_fields(chain, &fields)?;
     let place = Place { mode, tenant: &fields.tenant, session: fields.session.as_deref(), time };
-    let beginning = chain.beginning(place);
-    if !line.starts_with(&beginning) || line.get(beginning.len()) != Some(&b',') {
+    if !continues(chain, place, line) {
         let why = "its tenant or session chain does not continue the one before it, or its time is spelled otherwise";
         return Err(bad(BadKind::Wrong, why));
     }
-    if depth == Depth::Whole {
-        canonical::check(line).map_err(|error| bad(BadKind::Wrong, error.to_string()))?;
+    if let Err(error) = &alone.form {
+        return Err(bad(BadKind::Wrong, error.to_string()));
     }
+    take(chain, keys, line, alone.leaf, place, kind)
+}
+
+fn continues(chain: &Chain, place: Place<'_>, line: &[u8]) -> bool {
+    let beginning = chain.beginning(place);
+    line.starts_with(&beginning) && line.get(beginning.len()) == Some(&b',')
+}
+
+fn take(
+    chain: &mut Chain,
+    keys: &mut Keyring,
+    line: &[u8],
+    leaf: LeafHash,
+    place: Place<'_>,
+    kind: Kind,
+) -> Result<Good, Bad> {
     if kind == Kind::Key {
-        keys.accept(line, time, chain).map_err(|why| bad(BadKind::Wrong, why))?;
+        keys.accept(line, place.time, chain).map_err(|why| bad(BadKind::Wrong, why))?;
     }
-    let good = Good { leaf: LeafHash::of(line), time, kind };
-    chain.accept(place, good.leaf);
-    Ok(good)
+    chain.accept(place, leaf);
+    Ok(Good { leaf, time: place.time, kind })
+}
+
+/// Where a record belongs, if its line begins as ours do and has no escapes there. What is passed over here must be
+/// what the chain says.
+fn quick(line: &[u8]) -> Option<Place<'_>> {
+    let rest = line.strip_prefix(b"{\"_log\":\"")?;
+    let (_, rest) = text(rest)?;
+    let (mode, rest) = text(rest.strip_prefix(b",\"_mode\":\"")?)?;
+    let (_, rest) = text(rest.strip_prefix(b",\"_prev\":\"")?)?;
+    let rest = number(rest.strip_prefix(b",\"_seq\":")?);
+    let (session, rest) = match rest.strip_prefix(b",\"_session\":\"") {
+        None => (None, rest),
+        Some(rest) => {
+            let (session, rest) = text(rest)?;
+            let (_, rest) = text(rest.strip_prefix(b",\"_session_prev\":\"")?)?;
+            (Some(session), number(rest.strip_prefix(b",\"_session_seq\":")?))
+        }
+    };
+    let (tenant, rest) = text(rest.strip_prefix(b",\"_tenant\":\"")?)?;
+    let (_, rest) = text(rest.strip_prefix(b",\"_tenant_prev\":\"")?)?;
+    let rest = number(rest.strip_prefix(b",\"_tenant_seq\":")?);
+    let (time, _) = text(rest.strip_prefix(b",\"_time\":\"")?)?;
+    Some(Place { mode: Mode::of(mode)?, tenant, session, time: time.parse().ok()? })
+}
+
+/// A text without escapes, and what follows its quote.
+fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = memchr::memchr2(b'"', b'\\', bytes)?;
+    let (text, rest) = bytes.split_at_checked(end)?;
+    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
+}
+
+/// What follows a number.
+fn number(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
+    bytes.get(end..).unwrap_or_default()
 }
 
 fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp, Kind), Bad> {
@@ -145,7 +192,7 @@ mod tests {
     }
 
     fn judged(line: &[u8]) -> Result<Good, Bad> {
-        check(&mut chain(), &mut Keyring::default(), line, Depth::Whole)
+        check(&mut chain(), &mut Keyring::default(), line, &Alone::of(line))
     }
 
     #[test]
@@ -195,14 +242,14 @@ mod tests {
         };
         let mut first = chain.beginning(late);
         first.extend_from_slice(b",\"type\":\"start\"}");
-        check(&mut chain, &mut Keyring::default(), &first, Depth::Whole).unwrap();
+        check(&mut chain, &mut Keyring::default(), &first, &Alone::of(&first)).unwrap();
         let second = String::from_utf8(early).unwrap().replace("\"_seq\":0", "\"_seq\":1");
         let second = second.replace(
             &format!("\"_prev\":\"{}\"", LeafHash::ZERO),
             &format!("\"_prev\":\"{}\"", chain.leaf()),
         );
         assert!(
-            check(&mut chain, &mut Keyring::default(), second.as_bytes(), Depth::Chain)
+            check(&mut chain, &mut Keyring::default(), second.as_bytes(), &Alone::of(second.as_bytes()))
                 .unwrap_err()
                 .why
                 .contains("earlier")

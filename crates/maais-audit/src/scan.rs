@@ -12,10 +12,11 @@ use serde::Serialize;
 use crate::chain::Chain;
 use crate::entry::Kind;
 use crate::head::Head;
+use crate::inspect::{Ahead, Alone, Inspected, inspected};
 use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
-use crate::line::{self, Bad, BadKind, Depth, Fields, Good};
+use crate::line::{self, Bad, BadKind, Fields, Good};
 use crate::segment::{Line, LinePlace, Lines};
 use crate::writer::TORN_BYTES_MAX;
 
@@ -69,35 +70,35 @@ pub(crate) fn scan(
     layout: &Layout,
     origin: Arc<str>,
     head: Option<&Head>,
-    depth: Depth,
     visit: &mut dyn FnMut(Good, &Line, &Chain, &Keyring),
 ) -> io::Result<Scan> {
     let segments = layout.segments()?;
     let last = segments.last().map(|(first, _)| *first);
     let mut walk =
         Scan { chain: Chain::new(origin), keys: Keyring::default(), bytes: 0, end: None, broken: None };
-    let mut lines = Lines::new(segments);
-    let mut before: Option<LinePlace> = None;
-    while let Some(line) = lines.next() {
-        let line = match line {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                walk.broken = Some(unreadable(lines.place(), &walk, &error)?);
-                return Ok(walk);
+    inspected(Lines::new(segments), |lines| {
+        let mut before: Option<LinePlace> = None;
+        while let Some(next) = lines.next() {
+            let Inspected { line, alone } = match next {
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    walk.broken = Some(unreadable(lines.place(), &walk, &error)?);
+                    return Ok(walk);
+                }
+                next => next?,
+            };
+            match check(&mut walk, &line, &alone) {
+                Ok(good) => visit(good, &line, &walk.chain, &walk.keys),
+                Err(bad) => {
+                    let rest = Rest::of(lines)?;
+                    walk.broken = Some(walk.broken_by(line, bad, before, rest, head, last));
+                    return Ok(walk);
+                }
             }
-            line => line?,
-        };
-        match check(&mut walk, &line, depth) {
-            Ok(good) => visit(good, &line, &walk.chain, &walk.keys),
-            Err(bad) => {
-                let rest = Rest::of(&mut lines)?;
-                walk.broken = Some(walk.broken_by(line, bad, before, rest, head, last));
-                return Ok(walk);
-            }
+            before = Some(line.place);
         }
-        before = Some(line.place);
-    }
-    walk.close(layout, last);
-    Ok(walk)
+        walk.close(layout, last);
+        Ok(walk)
+    })
 }
 
 impl Scan {
@@ -139,7 +140,7 @@ impl Scan {
     }
 }
 
-fn check(walk: &mut Scan, line: &Line, depth: Depth) -> Result<Good, Bad> {
+fn check(walk: &mut Scan, line: &Line, alone: &Alone) -> Result<Good, Bad> {
     let (first, size) = (line.place.first, walk.chain.size());
     if walk.end.is_none_or(|(segment, _)| segment != first) && first != size {
         let why = format!("the segment begins with record {first} where {size} must follow");
@@ -148,7 +149,7 @@ fn check(walk: &mut Scan, line: &Line, depth: Depth) -> Result<Good, Bad> {
     if !line.complete {
         return Err(Bad { kind: BadKind::Unreadable, why: "the line has no end".to_owned() });
     }
-    let good = line::check(&mut walk.chain, &mut walk.keys, &line.bytes, depth)?;
+    let good = line::check(&mut walk.chain, &mut walk.keys, &line.bytes, alone)?;
     if size == 0 && good.kind != Kind::Key {
         let why = "a log begins with its key, and this is another record".to_owned();
         return Err(Bad { kind: BadKind::Wrong, why });
@@ -168,13 +169,13 @@ struct Rest {
 }
 
 impl Rest {
-    fn of(lines: &mut Lines) -> io::Result<Self> {
+    fn of(lines: &mut Ahead<'_, '_>) -> io::Result<Self> {
         let mut rest = Self { cites: None, end: None };
         for line in lines {
             let line = match line {
                 // There is a fault already, and it is before this one.
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => break,
-                line => line?,
+                line => line?.line,
             };
             rest.end = Some(written_to(&line)).filter(|_| !is_zeros(&line)).or(rest.end);
             if rest.cites.is_none()

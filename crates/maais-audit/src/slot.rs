@@ -20,7 +20,7 @@ use crate::head::Head;
 use crate::keys::{self, Keyring};
 use crate::layout::{Layout, SLOTS_MAX};
 use crate::leaf::{LeafHash, to_hex};
-use crate::line::{Depth, Good};
+use crate::line::Good;
 use crate::note::Skey;
 use crate::scan::{Broken, Fault, Scan, scan};
 use crate::seal::random;
@@ -177,7 +177,7 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
             remembered = Some(good.leaf);
         }
     };
-    let walk = scan(&layout, origin.clone(), head.as_ref(), Depth::Chain, &mut visit);
+    let walk = scan(&layout, origin.clone(), head.as_ref(), &mut visit);
     let walk = walk.map_err(failed("read", &layout.dir))?;
     let head = head.unwrap_or_else(|| Head::empty(&origin));
     check_last(&layout)?;

@@ -18,7 +18,7 @@ use crate::cosigned::cosigned;
 use crate::head::Head;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
-use crate::line::{Depth, Good};
+use crate::line::Good;
 use crate::note::{Checkpoint, Vkey};
 use crate::quorum::WitnessPolicy;
 use crate::remembered::{Remembered, Source};
@@ -231,7 +231,7 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
     let known: Vec<_> = options.known.iter().filter(|known| known.origin == *origin).collect();
     let mut seen = Seen::default();
     let mut values = SealedWalk::new(layout);
-    let walk = scan(layout, origin, head_now, Depth::Whole, &mut |good, line, chain, keys| {
+    let walk = scan(layout, origin, head_now, &mut |good, line, chain, keys| {
         values.look(&line.bytes, line.place.first, chain.size() - 1, good.kind);
         seen.look(good, chain, head_now, &known);
         remembered.compare(chain, keys);
