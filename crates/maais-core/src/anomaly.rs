@@ -9,7 +9,7 @@
 //! after it              population.settle(agent, role, &observation, &assessment, outcome, now)
 //! ```
 //!
-//! Time is handed in, never read. Nothing here decides: the assessment, and its reasons in words ([`explain`]), go to
+//! Time is handed in, never read. Nothing here decides: the assessment, and its reasons in words ([`explain()`]), go to
 //! whoever does. Every number follows from what was handed in, the seed and the key, on every machine alike, so a state
 //! that was kept goes on as it would have, and its [`digest`] says which it was. The sources stand beside each part.
 //!

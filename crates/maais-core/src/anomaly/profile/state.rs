@@ -1,4 +1,4 @@
-//! A profile's binary form. At most [`PROFILE_BYTES_MAX`] bytes.
+//! A profile's binary form. At most [`super::PROFILE_BYTES_MAX`] bytes.
 
 use super::super::codec::{Reader, StateError, Writer};
 use super::super::credit::Credit;
