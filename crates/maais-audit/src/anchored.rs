@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::chain::Chain;
 use crate::note::{Checkpoint, Vkey};
 use crate::quorum::WitnessPolicy;
+use crate::tree::Tree;
 use crate::verify::Verdict;
 
 /// The largest part of a log that enough witnesses have cosigned.
@@ -67,10 +67,10 @@ impl<'a> Cosignatures<'a> {
     }
 
     /// Compares what was cosigned of this size; `time` is that of the last record.
-    pub(crate) fn compare(&mut self, chain: &Chain, time: Timestamp) {
-        let size = chain.size();
+    pub(crate) fn compare(&mut self, tree: &Tree, time: Timestamp) {
+        let size = tree.size();
         let Some(claims) = self.claims.remove(&size) else { return };
-        let root = chain.tree().root();
+        let root = tree.root();
         for (claimed, by) in claims {
             let names = by.keys().cloned().collect::<Vec<_>>().join(", ");
             if claimed != *root.as_bytes() {

@@ -8,19 +8,24 @@
 //! last. A session that was forgotten begins anew with `_session_seq` 0. As forgetting depends on nothing
 //! but the records, the verifier forgets the same sessions and accepts no other restart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::canonical::write_string;
-use crate::leaf::{LeafHash, put_hex};
+use crate::leaf::{LeafHash, from_hex, put_hex, to_hex};
+use crate::roll::Roll;
 use crate::tree::Tree;
 
 /// The longest line, without its newline.
 pub const LINE_BYTES_MAX: usize = 32 * 1024;
+
+/// Room for the beginning of most lines.
+pub(crate) const BEGINNING_BYTES: usize = 1024;
 
 /// The longest name of a tenant or a session.
 pub const NAME_BYTES_MAX: usize = 512;
@@ -71,6 +76,30 @@ struct End {
     leaf: LeafHash,
 }
 
+/// Where the chains of tenants and sessions end, as a base keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ends {
+    /// Key (hexadecimal), index of the last record, its number, its leaf hash; by that index.
+    sessions: Vec<(String, u64, u64, LeafHash)>,
+    /// Name, number of the last record, its leaf hash; by name.
+    tenants: Vec<(String, u64, LeafHash)>,
+}
+
+impl Ends {
+    pub(crate) fn roll(&self) -> Roll {
+        Roll::of(self.tenants())
+    }
+
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = (&str, u64, LeafHash)> {
+        self.tenants.iter().map(|(tenant, seq, leaf)| (tenant.as_str(), *seq, *leaf))
+    }
+
+    pub(crate) fn of_tenant(&self, tenant: &str) -> Option<(u64, LeafHash)> {
+        self.tenants.iter().find(|(name, ..)| name == tenant).map(|(_, seq, leaf)| (*seq, *leaf))
+    }
+}
+
 /// The state after some number of records.
 #[derive(Debug)]
 pub(crate) struct Chain {
@@ -93,6 +122,41 @@ impl Chain {
             tenants: HashMap::new(),
             sessions: Sessions::new(SESSIONS_REMEMBERED),
         }
+    }
+
+    /// The state that was kept.
+    pub(crate) fn restore(
+        origin: Arc<str>,
+        tree: Tree,
+        leaf: LeafHash,
+        time: Timestamp,
+        ends: &Ends,
+    ) -> Option<Self> {
+        let tenants: HashMap<Box<str>, End> = ends
+            .tenants
+            .iter()
+            .map(|(name, seq, leaf)| (name.as_str().into(), End { seq: *seq, leaf: *leaf }))
+            .collect();
+        let mut sessions = Sessions::new(SESSIONS_REMEMBERED);
+        for (key, index, seq, leaf) in &ends.sessions {
+            let key = from_hex(key).and_then(|key| key.try_into().ok())?;
+            sessions.put(key, *index, End { seq: *seq, leaf: *leaf });
+        }
+        let is_whole = tenants.len() == ends.tenants.len() && sessions.ends.len() == ends.sessions.len();
+        is_whole.then_some(Self { origin, tree, leaf, time, tenants, sessions })
+    }
+
+    /// Where the chains end, to be kept.
+    pub(crate) fn ends(&self) -> Ends {
+        let mut tenants: Vec<_> =
+            self.tenants.iter().map(|(name, end)| (name.to_string(), end.seq, end.leaf)).collect();
+        tenants.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        Ends { sessions: self.sessions.by_age(), tenants }
+    }
+
+    /// The last record's time.
+    pub(crate) fn last_time(&self) -> Timestamp {
+        self.time
     }
 
     pub(crate) fn origin(&self) -> &Arc<str> {
@@ -124,31 +188,42 @@ impl Chain {
         self.tenants.len() < TENANTS_MAX || self.tenants.contains_key(tenant)
     }
 
-    /// How the next record's line must begin, up to the first key of its body.
-    pub(crate) fn beginning(&self, place: Place<'_>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
-        put(&mut out, "{\"_log\":", |out| write_string(&self.origin, out));
-        put(&mut out, ",\"_mode\":", |out| write_string(place.mode.name(), out));
-        put_hash(&mut out, ",\"_prev\":\"", self.leaf);
-        put_number(&mut out, ",\"_seq\":", self.size());
-        if let Some(session) = place.session {
-            let end = self.sessions.end(place.tenant, session);
-            put(&mut out, ",\"_session\":", |out| write_string(session, out));
-            put_hash(&mut out, ",\"_session_prev\":\"", end.map_or(LeafHash::ZERO, |end| end.leaf));
-            put_number(&mut out, ",\"_session_seq\":", end.map_or(0, |end| end.seq + 1));
+    /// Where the chains of all tenants end.
+    pub(crate) fn roll(&self) -> Roll {
+        Roll::of(self.tenants.iter().map(|(tenant, end)| (&**tenant, end.seq, end.leaf)))
+    }
+
+    /// What a place is in the chain: computed once, for [`Chain::beginning`] and [`Chain::accept`].
+    pub(crate) fn link<'a>(&self, place: Place<'a>) -> Link<'a> {
+        Link { place, session: place.session.map(|session| session_key(place.tenant, session)) }
+    }
+
+    /// Writes how the next record's line must begin, up to the first key of its body.
+    pub(crate) fn beginning(&self, link: &Link<'_>, out: &mut Vec<u8>) {
+        let place = &link.place;
+        put(out, "{\"_log\":", |out| write_string(&self.origin, out));
+        put(out, ",\"_mode\":", |out| write_string(place.mode.name(), out));
+        put_hash(out, ",\"_prev\":\"", self.leaf);
+        put_number(out, ",\"_seq\":", self.size());
+        if let (Some(session), Some(key)) = (place.session, &link.session) {
+            let end = self.sessions.end(key);
+            put(out, ",\"_session\":", |out| write_string(session, out));
+            put_hash(out, ",\"_session_prev\":\"", end.map_or(LeafHash::ZERO, |end| end.leaf));
+            put_number(out, ",\"_session_seq\":", end.map_or(0, |end| end.seq + 1));
         }
         let end = self.tenants.get(place.tenant);
-        put(&mut out, ",\"_tenant\":", |out| write_string(place.tenant, out));
-        put_hash(&mut out, ",\"_tenant_prev\":\"", end.map_or(LeafHash::ZERO, |end| end.leaf));
-        put_number(&mut out, ",\"_tenant_seq\":", end.map_or(0, |end| end.seq + 1));
-        put(&mut out, ",\"_time\":", |out| write_string(&time_text(place.time), out));
-        out
+        put(out, ",\"_tenant\":", |out| write_string(place.tenant, out));
+        put_hash(out, ",\"_tenant_prev\":\"", end.map_or(LeafHash::ZERO, |end| end.leaf));
+        put_number(out, ",\"_tenant_seq\":", end.map_or(0, |end| end.seq + 1));
+        put(out, ",\"_time\":\"", |out| put_time(place.time, out));
+        out.push(b'"');
     }
 
     /// Takes the record in: it began as [`Chain::beginning`] said and has this leaf hash.
-    pub(crate) fn accept(&mut self, place: Place<'_>, leaf: LeafHash) {
-        if let Some(session) = place.session {
-            self.sessions.accept(place.tenant, session, self.tree.size(), leaf);
+    pub(crate) fn accept(&mut self, link: &Link<'_>, leaf: LeafHash) {
+        let place = &link.place;
+        if let Some(key) = link.session {
+            self.sessions.accept(key, self.tree.size(), leaf);
         }
         match self.tenants.get_mut(place.tenant) {
             Some(end) => *end = End { seq: end.seq + 1, leaf },
@@ -160,14 +235,17 @@ impl Chain {
     }
 }
 
+/// A place, and what its session is remembered by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link<'a> {
+    pub(crate) place: Place<'a>,
+    session: Option<SessionKey>,
+}
+
 /// A time as records spell it: RFC 3339, UTC, nanoseconds.
-pub(crate) fn time_text(time: Timestamp) -> String {
-    let mut text = String::with_capacity(40);
-    // Writing to a string does not fail; if it did, the empty text would be refused as a time.
-    match TIMES.print_timestamp(&time, &mut text) {
-        Ok(()) => text,
-        Err(_) => String::new(),
-    }
+fn put_time(time: Timestamp, out: &mut Vec<u8>) {
+    // Writing to memory does not fail; if it did, what is not whole would be refused as a time.
+    let _ = TIMES.print_timestamp(&time, out);
 }
 
 fn put(out: &mut Vec<u8>, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
@@ -181,53 +259,76 @@ fn put_hash(out: &mut Vec<u8>, key: &str, leaf: LeafHash) {
 }
 
 fn put_number(out: &mut Vec<u8>, key: &str, number: u64) {
-    put(out, key, |out| out.extend_from_slice(number.to_string().as_bytes()));
+    put(out, key, |out| out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()));
+}
+
+/// SHA-256 of tenant and session: names have a length, memory per session has not to depend on it.
+type SessionKey = [u8; 32];
+
+fn session_key(tenant: &str, session: &str) -> SessionKey {
+    let mut hasher = Sha256::new();
+    hasher.update((tenant.len() as u64).to_le_bytes());
+    hasher.update(tenant);
+    hasher.update(session);
+    hasher.finalize().into()
 }
 
 /// The sessions that wrote last, at most `limit`.
 #[derive(Debug)]
 struct Sessions {
     limit: usize,
-    /// By SHA-256 of tenant and session: names have a length, memory per session has not to depend on it.
-    ends: HashMap<[u8; 32], (u64, End)>,
-    /// The index of each session's last record: the first is the next to be forgotten.
-    by_age: BTreeMap<u64, [u8; 32]>,
+    /// The index of each one's last record, and where its chain ends.
+    ends: HashMap<SessionKey, (u64, End)>,
+    /// Whoever wrote, in order. Only the entry with a session's last index counts: what is first among these is
+    /// the next to be forgotten.
+    wrote: VecDeque<(u64, SessionKey)>,
 }
 
 impl Sessions {
     fn new(limit: usize) -> Self {
-        Self { limit, ends: HashMap::new(), by_age: BTreeMap::new() }
+        Self { limit, ends: HashMap::new(), wrote: VecDeque::new() }
     }
 
-    fn end(&self, tenant: &str, session: &str) -> Option<End> {
-        self.ends.get(&Self::key(tenant, session)).map(|(_, end)| *end)
+    fn end(&self, key: &SessionKey) -> Option<End> {
+        self.ends.get(key).map(|(_, end)| *end)
     }
 
-    fn accept(&mut self, tenant: &str, session: &str, index: u64, leaf: LeafHash) {
-        let key = Self::key(tenant, session);
-        let seq = match self.ends.get(&key) {
-            Some((last, end)) => {
-                self.by_age.remove(last);
-                end.seq + 1
-            }
-            None => 0,
-        };
-        self.ends.insert(key, (index, End { seq, leaf }));
-        self.by_age.insert(index, key);
-        if self.ends.len() > self.limit
-            && let Some((_, oldest)) = self.by_age.pop_first()
-        {
-            self.ends.remove(&oldest);
+    fn accept(&mut self, key: SessionKey, index: u64, leaf: LeafHash) {
+        let seq = self.end(&key).map_or(0, |end| end.seq + 1);
+        self.put(key, index, End { seq, leaf });
+        if self.ends.len() > self.limit {
+            self.forget_oldest();
+        }
+        if self.wrote.len() > 2 * self.ends.len() + 64 {
+            let Self { ends, wrote, .. } = self;
+            wrote.retain(|entry| is_last(ends, entry));
         }
     }
 
-    fn key(tenant: &str, session: &str) -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        hasher.update((tenant.len() as u64).to_le_bytes());
-        hasher.update(tenant);
-        hasher.update(session);
-        hasher.finalize().into()
+    fn put(&mut self, key: SessionKey, index: u64, end: End) {
+        self.ends.insert(key, (index, end));
+        self.wrote.push_back((index, key));
     }
+
+    fn forget_oldest(&mut self) {
+        while let Some(entry) = self.wrote.pop_front() {
+            if is_last(&self.ends, &entry) {
+                self.ends.remove(&entry.1);
+                return;
+            }
+        }
+    }
+
+    /// The sessions by the index of their last record.
+    fn by_age(&self) -> Vec<(String, u64, u64, LeafHash)> {
+        let mut all: Vec<_> = self.ends.iter().collect();
+        all.sort_by_key(|(_, (index, _))| *index);
+        all.into_iter().map(|(key, (index, end))| (to_hex(key), *index, end.seq, end.leaf)).collect()
+    }
+}
+
+fn is_last(ends: &HashMap<SessionKey, (u64, End)>, (index, key): &(u64, SessionKey)) -> bool {
+    ends.get(key).is_some_and(|(last, _)| last == index)
 }
 
 #[cfg(test)]
@@ -239,9 +340,11 @@ mod tests {
     }
 
     fn append(chain: &mut Chain, tenant: &str, session: Option<&str>) -> serde_json::Value {
-        let mut line = chain.beginning(place(tenant, session));
+        let link = chain.link(place(tenant, session));
+        let mut line = Vec::new();
+        chain.beginning(&link, &mut line);
         line.extend_from_slice(b",\"type\":\"start\"}");
-        chain.accept(place(tenant, session), LeafHash::of(&line));
+        chain.accept(&link, LeafHash::of(&line));
         serde_json::from_slice(&line).unwrap()
     }
 
@@ -275,23 +378,36 @@ mod tests {
     fn the_session_that_wrote_longest_ago_is_forgotten_at_the_limit() {
         let mut sessions = Sessions::new(2);
         for (index, name) in ["x", "y", "x", "z"].into_iter().enumerate() {
-            sessions.accept("t", name, index as u64, LeafHash::of(name.as_bytes()));
+            sessions.accept(session_key("t", name), index as u64, LeafHash::of(name.as_bytes()));
         }
-        assert_eq!(sessions.end("t", "x").map(|end| end.seq), Some(1));
-        assert!(sessions.end("t", "y").is_none());
-        assert_eq!((sessions.ends.len(), sessions.by_age.len()), (2, 2));
+        assert_eq!(sessions.end(&session_key("t", "x")).map(|end| end.seq), Some(1));
+        assert!(sessions.end(&session_key("t", "y")).is_none());
+        assert_eq!(sessions.ends.len(), 2);
+    }
+
+    #[test]
+    fn who_writes_often_fills_no_memory() {
+        let mut sessions = Sessions::new(2);
+        for index in 0..1_000 {
+            sessions.accept(session_key("t", "x"), index, LeafHash::ZERO);
+            assert!(sessions.wrote.len() <= 66);
+        }
+        assert_eq!(sessions.end(&session_key("t", "x")).map(|end| end.seq), Some(999));
     }
 
     #[test]
     fn time_never_runs_backwards() {
         let mut chain = Chain::new("maais/1".into());
         let late = Timestamp::from_second(100).unwrap();
-        chain.accept(Place { time: late, ..place("a", None) }, LeafHash::of(b"x"));
+        let link = chain.link(Place { time: late, ..place("a", None) });
+        chain.accept(&link, LeafHash::of(b"x"));
         assert_eq!(chain.time(Timestamp::UNIX_EPOCH), late);
     }
 
     #[test]
     fn times_have_nanoseconds_and_are_utc() {
-        assert_eq!(time_text(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000000000Z");
+        let mut text = Vec::new();
+        put_time(Timestamp::UNIX_EPOCH, &mut text);
+        assert_eq!(text, b"1970-01-01T00:00:00.000000000Z");
     }
 }

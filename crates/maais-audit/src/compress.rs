@@ -78,7 +78,7 @@ fn compress_log(layout: &Layout, before: Timestamp) -> Result<Compressed, Compre
 }
 
 /// One process at a time: two would write the same file.
-fn lock(layout: &Layout) -> Result<File, CompressError> {
+pub(crate) fn lock(layout: &Layout) -> Result<File, CompressError> {
     let path = layout.compressing();
     let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed(&path))?;
     match file.try_lock() {
@@ -89,7 +89,7 @@ fn lock(layout: &Layout) -> Result<File, CompressError> {
 }
 
 /// The time of a segment's first record: no record before it is later.
-fn begins(segment: &(u64, PathBuf)) -> io::Result<Option<Timestamp>> {
+pub(crate) fn begins(segment: &(u64, PathBuf)) -> io::Result<Option<Timestamp>> {
     let Some(line) = Lines::new(vec![segment.clone()]).next().transpose()? else { return Ok(None) };
     let fields = serde_json::from_slice::<Fields<'_>>(&line.bytes).ok();
     Ok(fields.and_then(|fields| fields.time.parse().ok()))

@@ -16,7 +16,7 @@ use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::Fields;
 use crate::note::Checkpoint;
-use crate::proof::{Levels, ProveError, for_each_line, newest_of};
+use crate::proof::{Levels, ProveError, for_each_line, newest_of, pruned_leaves, standing_on};
 use crate::storage::{Disk, Storage, replace};
 use crate::submission::Submission;
 
@@ -98,11 +98,18 @@ impl Submissions {
         let io = |source| ProveError::Io { path: log_dir.to_owned(), source };
         let layout = Layout::find(log_dir, head_dir).map_err(io)?.into_iter().next();
         let newest = newest_of(layout.ok_or_else(|| ProveError::NoHead { dir: log_dir.to_owned() })?)?;
-        let (mut leaves, mut handovers) = (Vec::new(), Vec::new());
-        for_each_line(&newest.layout, newest.checkpoint.size, |line| {
-            let index = leaves.len() as u64;
-            leaves.push(*LeafHash::of(line).as_bytes());
+        let size = newest.checkpoint.size;
+        let mut leaves = pruned_leaves(&newest.layout, size)?;
+        let mut handovers = Vec::new();
+        let mut see = |index, line: &[u8]| {
             handovers.extend(handover(line).filter(|_| index > 0).map(|note| (index, note)));
+        };
+        if let Some(base) = standing_on(&newest.layout)? {
+            base.keys.iter().for_each(|key| see(key.index, key.line.as_bytes()));
+        }
+        for_each_line(&newest.layout, size, |index, line| {
+            leaves.push(*LeafHash::of(line).as_bytes());
+            see(index, line);
             Ok(())
         })?;
         let (newest, note) = (newest.checkpoint, newest.note);

@@ -41,6 +41,10 @@ pub enum Kind {
     Approval,
     /// Sealed values were erased.
     Redaction,
+    /// Records that were old are kept as hashes only.
+    Pruning,
+    /// Where every tenant's chain ends.
+    Roll,
     /// Something may be missing here.
     Gap,
     /// A process began to write.
@@ -51,7 +55,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Decision,
         Self::Outcome,
         Self::Policy,
@@ -59,6 +63,8 @@ impl Kind {
         Self::Key,
         Self::Approval,
         Self::Redaction,
+        Self::Pruning,
+        Self::Roll,
         Self::Gap,
         Self::Start,
         Self::Stop,
@@ -74,6 +80,8 @@ impl Kind {
             Self::Key => "key",
             Self::Approval => "approval",
             Self::Redaction => "redaction",
+            Self::Pruning => "pruning",
+            Self::Roll => "roll",
             Self::Gap => "gap",
             Self::Start => "start",
             Self::Stop => "stop",
@@ -179,6 +187,11 @@ pub enum AppendError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+/// A record of the log itself.
+pub(crate) fn system_entry(kind: Kind, time: Timestamp, body: &Map<String, Value>) -> Entry<'_> {
+    Entry { kind, time, tenant: SYSTEM_TENANT, session: None, subject: SYSTEM_TENANT, body, sealed: &[] }
 }
 
 /// The part of a line that does not depend on the chain: from the first comma to the closing brace.

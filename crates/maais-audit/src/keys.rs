@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::chain::Chain;
+use crate::line::Fields;
 use crate::note::{Checkpoint, NoteError, Skey, Vkey};
 use crate::seal::random;
 use crate::storage::{Storage, replace};
@@ -68,6 +69,19 @@ impl Keyring {
         self.keys.iter().rev().find(|epoch| epoch.index < size).map(|epoch| &epoch.key)
     }
 
+    /// Takes in a key record whose place is known to be right.
+    pub(crate) fn restore(&mut self, line: &[u8], index: u64) -> Result<(), String> {
+        let fields: Fields<'_> =
+            serde_json::from_slice(line).map_err(|error| format!("no key record: {error}"))?;
+        let time = fields.time.parse().map_err(|error| format!("its time is none: {error}"))?;
+        let (key, handover) = open(line, self.keys.len() as u64, self.current())?;
+        if handover.size != index || fields.seq != index {
+            return Err("a key record is not in its place".to_owned());
+        }
+        self.keys.push(Epoch { index, time, key });
+        Ok(())
+    }
+
     /// Takes in the key record that follows the records of `chain`.
     pub(crate) fn accept(&mut self, line: &[u8], time: Timestamp, chain: &Chain) -> Result<(), String> {
         let (origin, tree) = (&**chain.origin(), chain.tree());
@@ -94,6 +108,12 @@ pub(crate) fn open(line: &[u8], epoch: u64, before: Option<&Vkey>) -> Result<(Vk
         true => Ok((new, opened)),
         false => Err("its checkpoint hands over to another key".to_owned()),
     }
+}
+
+/// The checkpoint in a key record, whoever signed it.
+pub(crate) fn handover_in(line: &[u8]) -> Option<Checkpoint> {
+    let record: KeyRecord = serde_json::from_slice(line).ok()?;
+    Checkpoint::parse(&record.checkpoint).ok()
 }
 
 /// The checkpoint that hands over to a new key.

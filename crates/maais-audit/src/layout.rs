@@ -6,6 +6,9 @@
 //! HOME/log/<slot>/origin          the log's name for ever: `deployment/replica`
 //! HOME/log/<slot>/seg/<first>.jsonl   the records; the name is the first one's index
 //! HOME/log/<slot>/seg/<first>.jsonl.zst   the same, compressed
+//! HOME/log/<slot>/pruned/<first>.hashes   leaf hashes of pruned records, 32 bytes each, from that index on
+//! HOME/log/<slot>/pruned/<size>.base  the state after so many records, all pruned
+//! HOME/log/<slot>/pruned/<size>.new   the same, while they are being pruned
 //! HOME/log/<slot>/priv/<first>.jsonl  sealed values, encrypted
 //! HOME/log/<slot>/priv/keys/<subject> one key a subject
 //! HOME/log/<slot>/priv/erasing    which subject is being erased; only while it is
@@ -79,6 +82,18 @@ impl Layout {
         self.segments_dir().join(format!("{first:020}.jsonl"))
     }
 
+    pub(crate) fn pruned_dir(&self) -> PathBuf {
+        self.dir.join("pruned")
+    }
+
+    pub(crate) fn hash_file(&self, first: u64) -> PathBuf {
+        self.pruned_dir().join(format!("{first:020}.hashes"))
+    }
+
+    pub(crate) fn base(&self, size: u64) -> PathBuf {
+        self.pruned_dir().join(format!("{size:020}.base"))
+    }
+
     pub(crate) fn private_dir(&self) -> PathBuf {
         self.dir.join("priv")
     }
@@ -111,9 +126,32 @@ impl Layout {
         self.dir.join("cosigned")
     }
 
-    /// The segments in order: index of the first record, and path.
+    /// The segments in order: index of the first record, and path. Those that were pruned do not count, though a
+    /// crash may have left them there.
     pub(crate) fn segments(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        let mut segments = self.segments_with_pruned()?;
+        let pruned = self.bases()?.last().map_or(0, |(size, _)| *size);
+        segments.retain(|(first, _)| *first >= pruned);
+        Ok(segments)
+    }
+
+    pub(crate) fn segments_with_pruned(&self) -> io::Result<Vec<(u64, PathBuf)>> {
         numbered(&self.segments_dir(), &["jsonl", "jsonl.zst"])
+    }
+
+    /// What the log stands on, by the number of pruned records. The last one counts.
+    pub(crate) fn bases(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        numbered(&self.pruned_dir(), &["base"])
+    }
+
+    /// Bases that are not in force yet.
+    pub(crate) fn new_bases(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        numbered(&self.pruned_dir(), &["new"])
+    }
+
+    /// The leaf hashes of pruned records, by the index of the first in each file.
+    pub(crate) fn hashes(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        numbered(&self.pruned_dir(), &["hashes"])
     }
 
     /// The files of sealed values in order.

@@ -100,7 +100,13 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 /// Appends lower-case hexadecimal.
 pub(crate) fn put_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    for bytes in bytes.chunks(16) {
+        let mut text = [0; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
+        out.extend_from_slice(text.get(..2 * bytes.len()).unwrap_or_default());
+    }
 }
 
 /// The bytes behind lower-case hexadecimal; nothing for any other text.

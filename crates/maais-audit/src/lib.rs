@@ -11,6 +11,7 @@
 //! Deliberately not here: what an action or a decision is (bodies are JSON to this crate), and any network.
 
 mod anchored;
+mod base;
 pub mod canonical;
 mod chain;
 mod compress;
@@ -32,12 +33,14 @@ mod note;
 mod opener;
 mod packed;
 mod proof;
+mod prune;
 mod publish;
 mod queue;
 mod quorum;
 mod read;
 mod redact;
 mod remembered;
+mod roll;
 mod scan;
 pub mod seal;
 mod sealed;
@@ -45,6 +48,7 @@ mod segment;
 mod slot;
 pub mod storage;
 mod submission;
+mod tiles;
 mod tree;
 mod verify;
 mod witness;
@@ -65,9 +69,8 @@ pub use leaf::{LeafHash, NoLeafHash};
 pub use log::{Log, Options};
 pub use note::{Checkpoint, NoteError, Vkey};
 pub use opener::Opener;
-pub use proof::{
-    Proof, ProofError, ProveError, check_continuity, check_inclusion, export_tiles, prove, prove_continuity,
-};
+pub use proof::{Proof, ProofError, ProveError, check_continuity, check_inclusion, prove, prove_continuity};
+pub use prune::{PruneError, Pruned, prunable};
 pub use queue::Durability;
 pub use quorum::{PolicyError, PolicyLog, PolicyWitness, WitnessPolicy};
 pub use read::{ReadError, Record, Records, read, tail};
@@ -77,6 +80,7 @@ pub use seal::{SealedValue, UnsealError, Unsealed, unseal};
 pub use sealed::SealedCount;
 pub use slot::OpenError;
 pub use submission::{NoSubmission, Submission};
+pub use tiles::export_tiles;
 pub use tree::RootHash;
 pub use verify::{Known, LogReport, Report, Verdict, VerifyError, VerifyOptions, verify};
 pub use witness::{Cosigned, Refusal, SUBMISSION_BYTES_MAX, Witness, WitnessError};

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::chain::{Chain, LINE_BYTES_MAX, Mode, Place};
+use crate::chain::{BEGINNING_BYTES, Chain, LINE_BYTES_MAX, Link, Mode, Place};
 use crate::entry::Kind;
 use crate::inspect::Alone;
 use crate::keys::Keyring;
 use crate::leaf::LeafHash;
+use crate::roll::RollRoot;
 
 /// The fields that every record has.
 #[derive(Debug, Deserialize)]
@@ -69,27 +70,30 @@ pub(crate) fn check(chain: &mut Chain, keys: &mut Keyring, line: &[u8], alone: &
     }
     if let (Some(place), Ok(Some(kind))) = (quick(line), &alone.form)
         && chain.time(place.time) == place.time
-        && continues(chain, place, line)
+        && let Some(link) = continuing(chain, place, line)
     {
-        return take(chain, keys, line, alone.leaf, place, *kind);
+        return take(chain, keys, line, alone.leaf, &link, *kind);
     }
     let fields: Fields<'_> = serde_json::from_slice(line)
         .map_err(|error| bad(BadKind::Unreadable, format!("not a record: {error}")))?;
     let (mode, time, kind) = check_fields(chain, &fields)?;
     let place = Place { mode, tenant: &fields.tenant, session: fields.session.as_deref(), time };
-    if !continues(chain, place, line) {
+    let Some(link) = continuing(chain, place, line) else {
         let why = "its tenant or session chain does not continue the one before it, or its time is spelled otherwise";
         return Err(bad(BadKind::Wrong, why));
-    }
+    };
     if let Err(error) = &alone.form {
         return Err(bad(BadKind::Wrong, error.to_string()));
     }
-    take(chain, keys, line, alone.leaf, place, kind)
+    take(chain, keys, line, alone.leaf, &link, kind)
 }
 
-fn continues(chain: &Chain, place: Place<'_>, line: &[u8]) -> bool {
-    let beginning = chain.beginning(place);
-    line.starts_with(&beginning) && line.get(beginning.len()) == Some(&b',')
+/// The place in the chain, if the line begins as the chain asks for.
+fn continuing<'a>(chain: &Chain, place: Place<'a>, line: &[u8]) -> Option<Link<'a>> {
+    let link = chain.link(place);
+    let mut beginning = Vec::with_capacity(BEGINNING_BYTES);
+    chain.beginning(&link, &mut beginning);
+    (line.starts_with(&beginning) && line.get(beginning.len()) == Some(&b',')).then_some(link)
 }
 
 fn take(
@@ -97,14 +101,26 @@ fn take(
     keys: &mut Keyring,
     line: &[u8],
     leaf: LeafHash,
-    place: Place<'_>,
+    link: &Link<'_>,
     kind: Kind,
 ) -> Result<Good, Bad> {
+    let time = link.place.time;
     if kind == Kind::Key {
-        keys.accept(line, place.time, chain).map_err(|why| bad(BadKind::Wrong, why))?;
+        keys.accept(line, time, chain).map_err(|why| bad(BadKind::Wrong, why))?;
     }
-    chain.accept(place, leaf);
-    Ok(Good { leaf, time: place.time, kind })
+    if kind == Kind::Roll {
+        check_roll(chain, line).map_err(|why| bad(BadKind::Wrong, why))?;
+    }
+    chain.accept(link, leaf);
+    Ok(Good { leaf, time, kind })
+}
+
+/// A roll says where the chains of all tenants end before it.
+fn check_roll(chain: &Chain, line: &[u8]) -> Result<(), String> {
+    match RollRoot::read(line)? == chain.roll().root() {
+        true => Ok(()),
+        false => Err("its roll is not that of the records before it".to_owned()),
+    }
 }
 
 /// Where a record belongs, if its line begins as ours do and has no escapes there. What is passed over here must be
@@ -183,10 +199,16 @@ mod tests {
         Chain::new("maais/1".into())
     }
 
+    fn beginning(chain: &Chain, place: Place<'_>) -> Vec<u8> {
+        let mut line = Vec::new();
+        chain.beginning(&chain.link(place), &mut line);
+        line
+    }
+
     fn line(rest: &str) -> Vec<u8> {
         let place =
             Place { mode: Mode::Durable, tenant: "t", session: Some("s"), time: Timestamp::UNIX_EPOCH };
-        let mut line = chain().beginning(place);
+        let mut line = beginning(&chain(), place);
         line.extend_from_slice(rest.as_bytes());
         line
     }
@@ -240,7 +262,7 @@ mod tests {
             session: None,
             time: Timestamp::from_second(9).unwrap(),
         };
-        let mut first = chain.beginning(late);
+        let mut first = beginning(&chain, late);
         first.extend_from_slice(b",\"type\":\"start\"}");
         check(&mut chain, &mut Keyring::default(), &first, &Alone::of(&first)).unwrap();
         let second = String::from_utf8(early).unwrap().replace("\"_seq\":0", "\"_seq\":1");

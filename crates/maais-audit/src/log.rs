@@ -14,11 +14,13 @@ use parking_lot::MutexGuard;
 use serde_json::{Map, Value, json};
 
 use crate::chain::LINE_BYTES_MAX;
-use crate::entry::{AppendError, Entry, Kind, Receipt, SYSTEM_TENANT, ending};
+use crate::compress;
+use crate::entry::{AppendError, Entry, Kind, Receipt, ending, system_entry};
 use crate::flush::Flusher;
 use crate::growing::failed;
 use crate::keys;
 use crate::layout::{Layout, SLOTS_MAX};
+use crate::prune::{self, PruneError, Pruned};
 use crate::queue::{BatchOutcome, Durability, Queue, Seat, State};
 use crate::redact::{self, Found, Intent, RedactError, Redaction};
 use crate::seal::{Locked, Vault};
@@ -111,6 +113,7 @@ impl Log {
             in_flight: None,
             key,
             writer: Some(writer),
+            rolled: scan.rolled.unwrap_or(Timestamp::MAX),
             hurry: false,
             closing: false,
             poisoned: None,
@@ -139,8 +142,9 @@ impl Log {
     /// Appends a record; when this returns `Ok`, it is on the disk, or, if records are buffered, with the operating
     /// system.
     pub fn append(&self, entry: Entry<'_>) -> Result<Receipt, AppendError> {
-        if entry.kind == Kind::Key {
-            return Err(AppendError::Malformed { what: "keys change with `rotate_key` only".to_owned() });
+        if matches!(entry.kind, Kind::Key | Kind::Roll | Kind::Pruning | Kind::Redaction) {
+            let what = format!("only the log itself writes `{}` records", entry.kind);
+            return Err(AppendError::Malformed { what });
         }
         self.check_process()?;
         let ending = ending(&entry)?;
@@ -159,6 +163,9 @@ impl Log {
             self.hand_over(state, entry.time, until)?;
             state = self.turn(bytes, until)?;
         }
+        if state.is_roll_due(entry.time) {
+            self.queue.call_roll(&mut state, entry.time)?;
+        }
         let seat = self.queue.let_in(&mut state, &entry, &ending, sealed)?;
         drop(state);
         drop(use_of_keys);
@@ -175,6 +182,76 @@ impl Log {
         let until = Instant::now() + self.deadline;
         let state = self.turn(0, until)?;
         self.hand_over(state, now, until)
+    }
+
+    /// Writes down where the chains of all tenants end, so that an extract is complete up to here. Happens by
+    /// itself once an hour.
+    pub fn call_roll(&self, now: Timestamp) -> Result<Receipt, AppendError> {
+        self.check_process()?;
+        let until = Instant::now() + self.deadline;
+        let mut state = self.turn(0, until)?;
+        if state.chain.size() == 0 {
+            self.queue.begin(&mut state, now)?;
+        }
+        let seat = self.queue.call_roll(&mut state, now)?;
+        self.queue.hurry(&mut state);
+        drop(state);
+        self.until_durable(seat, until)
+    }
+
+    /// Removes the records from before `before`, as far as whole segments allow, with a record of it, and keeps what
+    /// proofs of the others need. `basis` says on what ground, `by` who ordered it.
+    pub fn prune(
+        &self,
+        before: Timestamp,
+        basis: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Pruned, PruneError> {
+        self.check_process()?;
+        let io = |source| PruneError::Io { path: self.dir.clone(), source };
+        let _alone = compress::lock(&self.layout).map_err(PruneError::from)?;
+        let Some(mut pruned) = prune::reach(&self.layout, before).map_err(io)? else {
+            return Pruned::nothing(&self.origin, &self.layout).map_err(io);
+        };
+        let mut body = prune::prepare(&*self.storage, &self.layout, pruned.first)?;
+        body.insert("basis".to_owned(), Value::from(basis));
+        body.insert("by".to_owned(), Value::from(by));
+        let entry = system_entry(Kind::Pruning, now, &body);
+        let ending = ending(&entry)?;
+        let until = Instant::now() + self.deadline;
+        let mut state = self.turn(ending.len(), until)?;
+        let seat = self.queue.let_in(&mut state, &entry, &ending, Locked::default())?;
+        self.queue.hurry(&mut state);
+        drop(state);
+        pruned.index = Some(self.until_durable(seat, until)?.index);
+        pruned.bytes = prune::carry_out(&*self.storage, &self.layout, pruned.first).map_err(io)?;
+        Ok(pruned)
+    }
+
+    /// Does the same in every log of a data directory, none of which may be being written.
+    pub fn prune_all(
+        home: &Path,
+        head_dir: Option<&Path>,
+        before: Timestamp,
+        basis: &str,
+        by: &str,
+    ) -> Result<Vec<Pruned>, PruneError> {
+        let mut done = Vec::new();
+        for slot in 0..SLOTS_MAX {
+            let layout = Layout::new(home, head_dir, slot);
+            let io = |source| PruneError::Io { path: layout.dir.clone(), source };
+            if !layout.origin().is_file() || prune::reach(&layout, before).map_err(io)?.is_none() {
+                continue;
+            }
+            let options = Options { head_dir: head_dir.map(Path::to_owned), ..Options::default() };
+            let log = match Self::open_slots(Arc::new(Disk), home, options, slot..slot + 1) {
+                Err(OpenError::NoFreeSlot { .. }) => return Err(PruneError::Locked { dir: layout.dir }),
+                log => log?,
+            };
+            done.push(log.prune(before, basis, by, Timestamp::now())?);
+        }
+        Ok(done)
     }
 
     /// Erases what was sealed for a subject, such as an agent: destroys its key and overwrites its values, with a
@@ -378,10 +455,6 @@ impl Log {
     fn timeout(&self) -> AppendError {
         AppendError::Timeout { deadline: self.deadline }
     }
-}
-
-fn system_entry(kind: Kind, time: Timestamp, body: &Map<String, Value>) -> Entry<'_> {
-    Entry { kind, time, tenant: SYSTEM_TENANT, session: None, subject: SYSTEM_TENANT, body, sealed: &[] }
 }
 
 fn too_large(bytes: usize, max: usize) -> Result<(), AppendError> {

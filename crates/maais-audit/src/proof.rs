@@ -1,5 +1,5 @@
 //! Proofs from the Merkle tree (RFC 6962, section 2.1): that a record is in a log, and that a log of today
-//! continues the log of yesterday. And the tree as files, for tools that are not ours (C2SP `tlog-tiles`).
+//! continues the log of yesterday.
 //!
 //! Making a proof reads the log once and believes it: a wrong proof does not check. Checking one needs
 //! neither the log nor this crate's other parts.
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use crate::base::{self, Base};
 use crate::head::Head;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
@@ -21,9 +22,6 @@ use crate::tree::{RootHash, Tree, node};
 
 /// The first line of a proof's text.
 const PROOF_V1: &str = "c2sp.org/tlog-proof@v1";
-
-/// Hashes in a tile, and entries in a bundle.
-const TILE_WIDTH: usize = 256;
 
 /// A proof that a record is in a log. Its text is C2SP's `tlog-proof`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -271,68 +269,10 @@ fn middle(begin: usize, end: usize) -> usize {
     begin + (end - begin).next_power_of_two() / 2
 }
 
-fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
+pub(crate) fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut tree = Tree::default();
     leaves.iter().for_each(|leaf| tree.push((*leaf).into()));
     *tree.root().as_bytes()
-}
-
-/// Writes the log up to its newest checkpoint as C2SP tiles: `checkpoint`, `tile/<level>/<n>` and
-/// `tile/entries/<n>` below `out`. Full tiles that are there already stay.
-pub fn export_tiles(log_dir: &Path, out: &Path) -> Result<Checkpoint, ProveError> {
-    let Newest { layout, checkpoint, note } = newest(log_dir)?;
-    let mut hashes = Vec::new();
-    let mut bundle = Vec::new();
-    for_each_line(&layout, checkpoint.size, |line| {
-        hashes.push(*LeafHash::of(line).as_bytes());
-        bundle.extend_from_slice(&u16::try_from(line.len()).unwrap_or(u16::MAX).to_be_bytes());
-        bundle.extend_from_slice(line);
-        match hashes.len() % TILE_WIDTH {
-            0 => write_tile(
-                out,
-                "entries",
-                hashes.len() / TILE_WIDTH - 1,
-                TILE_WIDTH,
-                &std::mem::take(&mut bundle),
-            ),
-            _ => Ok(()),
-        }
-    })?;
-    if !bundle.is_empty() {
-        write_tile(out, "entries", hashes.len() / TILE_WIDTH, hashes.len() % TILE_WIDTH, &bundle)?;
-    }
-    let mut level = 0;
-    while !hashes.is_empty() {
-        for (number, tile) in hashes.chunks(TILE_WIDTH).enumerate() {
-            write_tile(out, &level.to_string(), number, tile.len(), tile.as_flattened())?;
-        }
-        hashes = hashes.chunks_exact(TILE_WIDTH).map(root).collect();
-        level += 1;
-    }
-    let path = out.join("checkpoint");
-    fs::write(&path, &note).map_err(failed(&path))?;
-    Ok(checkpoint)
-}
-
-fn write_tile(out: &Path, level: &str, number: usize, width: usize, bytes: &[u8]) -> Result<(), ProveError> {
-    let path = out.join("tile").join(level).join(tile_name(number, width));
-    if width == TILE_WIDTH && path.metadata().is_ok_and(|data| data.len() == bytes.len() as u64) {
-        return Ok(());
-    }
-    let dir = path.parent().unwrap_or(out);
-    fs::create_dir_all(dir).map_err(failed(dir))?;
-    fs::write(&path, bytes).map_err(failed(&path))
-}
-
-/// `x001/x234/067`, and `.p/<width>` for a tile that is not full.
-fn tile_name(number: usize, width: usize) -> String {
-    let mut name = format!("{:03}", number % 1000);
-    let mut rest = number / 1000;
-    while rest > 0 {
-        name = format!("x{:03}/{name}", rest % 1000);
-        rest /= 1000;
-    }
-    if width < TILE_WIDTH { format!("{name}.p/{width}") } else { name }
 }
 
 /// The newest checkpoint: the head's, or, where heads are kept elsewhere, the published one.
@@ -372,25 +312,50 @@ impl Newest {
 }
 
 pub(crate) fn leaves(layout: &Layout, size: u64) -> Result<Vec<[u8; 32]>, ProveError> {
-    let mut leaves = Vec::new();
-    for_each_line(layout, size, |line| {
+    let mut leaves = pruned_leaves(layout, size)?;
+    for_each_line(layout, size, |_, line| {
         leaves.push(*LeafHash::of(line).as_bytes());
         Ok(())
     })?;
     Ok(leaves)
 }
 
-/// Shows the first `size` lines of a log.
+/// Those of the records that were pruned, of the first `size`.
+pub(crate) fn pruned_leaves(layout: &Layout, size: u64) -> Result<Vec<[u8; 32]>, ProveError> {
+    let pruned = pruned(layout)?.min(size);
+    let mut leaves = Vec::new();
+    let mut keep = |_, leaf: LeafHash| {
+        leaves.push(*leaf.as_bytes());
+        Ok(())
+    };
+    base::each_hash(layout, pruned, &mut keep).map_err(failed(&layout.pruned_dir()))?;
+    Ok(leaves)
+}
+
+/// What the log stands on, if records were pruned.
+pub(crate) fn standing_on(layout: &Layout) -> Result<Option<Base>, ProveError> {
+    let Some(found) = base::read(layout).map_err(failed(&layout.dir))? else { return Ok(None) };
+    let base = found.base.map_err(io::Error::other);
+    base.map(Some).map_err(failed(&found.path))
+}
+
+/// How many records were pruned.
+pub(crate) fn pruned(layout: &Layout) -> Result<u64, ProveError> {
+    let bases = layout.bases().map_err(failed(&layout.dir))?;
+    Ok(bases.last().map_or(0, |(size, _)| *size))
+}
+
+/// Shows those of the first `size` lines of a log that were not pruned, each with its index.
 pub(crate) fn for_each_line(
     layout: &Layout,
     size: u64,
-    mut show: impl FnMut(&[u8]) -> Result<(), ProveError>,
+    mut show: impl FnMut(u64, &[u8]) -> Result<(), ProveError>,
 ) -> Result<(), ProveError> {
     let mut lines = Lines::new(layout.segments().map_err(failed(&layout.dir))?);
-    for seen in 0..size {
+    for index in pruned(layout)?..size {
         match lines.next() {
-            Some(line) => show(&line.map_err(failed(&layout.dir))?.bytes)?,
-            None => return Err(ProveError::Beyond { dir: layout.dir.clone(), size: seen, wanted: size }),
+            Some(line) => show(index, &line.map_err(failed(&layout.dir))?.bytes)?,
+            None => return Err(ProveError::Beyond { dir: layout.dir.clone(), size: index, wanted: size }),
         }
     }
     Ok(())
@@ -401,7 +366,7 @@ fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> ProveError {
+pub(crate) fn failed(path: &Path) -> impl FnOnce(io::Error) -> ProveError {
     move |source| ProveError::Io { path: path.to_owned(), source }
 }
 
@@ -456,12 +421,5 @@ mod tests {
                 assert!(old_size == size || check_continuity(&new, &old, &path).is_err());
             }
         }
-    }
-
-    #[test]
-    fn tiles_are_named_as_c2sp_names_them() {
-        assert_eq!(tile_name(0, 256), "000");
-        assert_eq!(tile_name(1_234_067, 256), "x001/x234/067");
-        assert_eq!(tile_name(1_234_067, 8), "x001/x234/067.p/8");
     }
 }

@@ -10,14 +10,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
-use crate::chain::{Chain, LINE_BYTES_MAX, Mode, Place, TENANTS_MAX};
-use crate::entry::{AppendError, Entry, Kind, SYSTEM_TENANT, ending};
+use crate::chain::{BEGINNING_BYTES, Chain, LINE_BYTES_MAX, Mode, Place, TENANTS_MAX};
+use crate::entry::{AppendError, Entry, Kind, ending, system_entry};
 use crate::keys;
 use crate::leaf::LeafHash;
 use crate::note::Skey;
 use crate::seal::Locked;
 use crate::tree::RootHash;
 use crate::writer::{Batch, Writer};
+
+/// A busy log says so often where the chains of its tenants end.
+const ROLL_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// When a caller gets its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,6 +113,8 @@ pub(crate) struct State {
     pub(crate) writer: Option<Writer>,
     /// Somebody cannot wait for the next flush in its time.
     pub(crate) hurry: bool,
+    /// The time of the last roll, or of the first record.
+    pub(crate) rolled: Timestamp,
     /// The log is being dropped.
     pub(crate) closing: bool,
     /// Why nothing may be written any more.
@@ -156,7 +161,9 @@ impl Queue {
         let time = state.chain.time(entry.time);
         let mode = self.durability.mode();
         let place = Place { mode, tenant: entry.tenant, session: entry.session, time };
-        let mut line = state.chain.beginning(place);
+        let link = state.chain.link(place);
+        let mut line = Vec::with_capacity(BEGINNING_BYTES + ending.len() + 1);
+        state.chain.beginning(&link, &mut line);
         line.extend_from_slice(ending);
         if line.len() > LINE_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes: line.len(), max: LINE_BYTES_MAX });
@@ -169,7 +176,7 @@ impl Queue {
             state.waiting.push(&line, sealed);
         }
         let index = state.chain.size();
-        state.chain.accept(place, leaf);
+        state.chain.accept(&link, leaf);
         let first = state.waiting.count(leaf, line.len() as u64);
         self.set_queued(state.waiting.records);
         if first {
@@ -194,21 +201,28 @@ impl Queue {
     pub(crate) fn begin(&self, state: &mut State, now: Timestamp) -> Result<(), AppendError> {
         state.check()?;
         let body = keys::record(0, state.chain.tree(), &state.key, &state.key);
-        let entry = Entry {
-            kind: Kind::Key,
-            time: now,
-            tenant: SYSTEM_TENANT,
-            session: None,
-            subject: SYSTEM_TENANT,
-            body: &body,
-            sealed: &[],
-        };
+        let entry = system_entry(Kind::Key, now, &body);
         state.since = self.let_in(state, &entry, &ending(&entry)?, Locked::default())?.time;
+        state.rolled = state.since;
         Ok(())
+    }
+
+    /// Writes down where the chains of all tenants end.
+    pub(crate) fn call_roll(&self, state: &mut State, now: Timestamp) -> Result<Seat, AppendError> {
+        let body = state.chain.roll().root().body();
+        let entry = system_entry(Kind::Roll, now, &body);
+        let seat = self.let_in(state, &entry, &ending(&entry)?, Locked::default())?;
+        state.rolled = seat.time;
+        Ok(seat)
     }
 }
 
 impl State {
+    /// Whether the last roll is so long ago that another is due.
+    pub(crate) fn is_roll_due(&self, now: Timestamp) -> bool {
+        Duration::try_from(now.duration_since(self.rolled)).is_ok_and(|age| age >= ROLL_EVERY)
+    }
+
     /// Whether the key has been in force for so long.
     pub(crate) fn is_over(&self, now: Timestamp, epoch: Duration) -> bool {
         Duration::try_from(now.duration_since(self.since)).is_ok_and(|age| age >= epoch)

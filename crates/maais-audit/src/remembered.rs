@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use crate::chain::Chain;
 use crate::head::Head;
 use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::note::Checkpoint;
-use crate::tree::RootHash;
+use crate::tree::{RootHash, Tree};
 
 /// Who remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +75,10 @@ impl Remembered {
     }
 
     /// Compares what is remembered of this size.
-    pub(crate) fn compare(&mut self, chain: &Chain, keys: &Keyring) {
-        let size = chain.size();
+    pub(crate) fn compare(&mut self, tree: &Tree, keys: &Keyring) {
+        let size = tree.size();
         let Some(remembered) = self.by_size.remove(&size) else { return };
-        let root = chain.tree().root();
+        let root = tree.root();
         for (source, expected, note) in remembered {
             let signed = keys.of_size(size).map(|key| Checkpoint::open(&note, key));
             match signed {

@@ -7,8 +7,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::base::{self, Base, Restored};
 use crate::chain::Chain;
 use crate::entry::Kind;
 use crate::head::Head;
@@ -17,6 +19,7 @@ use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{self, Bad, BadKind, Fields, Good};
+use crate::prune;
 use crate::segment::{Line, LinePlace, Lines};
 use crate::writer::TORN_BYTES_MAX;
 
@@ -53,8 +56,21 @@ pub(crate) struct Scan {
     pub(crate) bytes: u64,
     /// The last segment: its first index, and where its good records end (those before what is torn).
     pub(crate) end: Option<(u64, u64)>,
+    /// The time of the last roll, or else of the first record.
+    pub(crate) rolled: Option<Timestamp>,
+    /// What it began with, if records were pruned.
+    pub(crate) base: Option<StandsOn>,
     /// What ended the walk early.
     pub(crate) broken: Option<Broken>,
+}
+
+/// What a log stands on whose oldest records were pruned.
+#[derive(Debug)]
+pub(crate) struct StandsOn {
+    pub(crate) base: Base,
+    digest: String,
+    /// Whether a record names it.
+    pub(crate) named: bool,
 }
 
 /// The end of the good records, before the end of the log.
@@ -65,17 +81,46 @@ pub(crate) struct Broken {
     pub(crate) torn: bool,
 }
 
+/// What is wrong with a base that nothing in the log names.
+pub(crate) const NOT_NAMED: &str =
+    "the log begins with a later record, and no record says that those before it were pruned";
+
+/// What is shown of each good record.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(Good, &Line, &Chain, &Keyring);
+
 /// Walks over the log, shows each good record to `visit`, and stops at the first that is not.
 pub(crate) fn scan(
     layout: &Layout,
     origin: Arc<str>,
     head: Option<&Head>,
-    visit: &mut dyn FnMut(Good, &Line, &Chain, &Keyring),
+    visit: Visit<'_>,
 ) -> io::Result<Scan> {
     let segments = layout.segments()?;
     let last = segments.last().map(|(first, _)| *first);
-    let mut walk =
-        Scan { chain: Chain::new(origin), keys: Keyring::default(), bytes: 0, end: None, broken: None };
+    let mut walk = walk(Scan::begin(layout, origin)?, segments, head, visit)?;
+    if walk.broken.is_none() {
+        walk.close(layout, last);
+    }
+    Ok(walk)
+}
+
+/// The same with the records before `size`, which begins a segment.
+pub(crate) fn scan_upto(layout: &Layout, origin: Arc<str>, size: u64, visit: Visit<'_>) -> io::Result<Scan> {
+    let mut segments = layout.segments()?;
+    segments.retain(|(first, _)| *first < size);
+    walk(Scan::begin(layout, origin)?, segments, None, visit)
+}
+
+fn walk(
+    mut walk: Scan,
+    segments: Vec<(u64, PathBuf)>,
+    head: Option<&Head>,
+    visit: Visit<'_>,
+) -> io::Result<Scan> {
+    if walk.broken.is_some() {
+        return Ok(walk);
+    }
+    let last = segments.last().map(|(first, _)| *first);
     inspected(Lines::new(segments), |lines| {
         let mut before: Option<LinePlace> = None;
         while let Some(next) = lines.next() {
@@ -96,12 +141,37 @@ pub(crate) fn scan(
             }
             before = Some(line.place);
         }
-        walk.close(layout, last);
         Ok(walk)
     })
 }
 
 impl Scan {
+    /// Before the first record that is there.
+    fn begin(layout: &Layout, origin: Arc<str>) -> io::Result<Self> {
+        let mut walk = Self {
+            chain: Chain::new(origin.clone()),
+            keys: Keyring::default(),
+            bytes: 0,
+            end: None,
+            rolled: None,
+            base: None,
+            broken: None,
+        };
+        let Some(found) = base::read(layout)? else { return Ok(walk) };
+        match found.base.and_then(|base| Ok((base.restore(&origin)?, base))) {
+            Ok((Restored { chain, keys, bytes, rolled }, base)) => {
+                (walk.chain, walk.keys, walk.bytes, walk.rolled) = (chain, keys, bytes, rolled);
+                walk.base = Some(StandsOn { base, digest: found.digest, named: false });
+            }
+            Err(why) => {
+                let why = format!("what the log stands on since it was pruned cannot be used: {why}");
+                let fault = Fault { segment: found.path, line: 1, index: 0, offset: 0, why };
+                walk.broken = Some(Broken { fault, torn: false });
+            }
+        }
+        Ok(walk)
+    }
+
     fn broken_by(
         &mut self,
         line: Line,
@@ -153,6 +223,15 @@ fn check(walk: &mut Scan, line: &Line, alone: &Alone) -> Result<Good, Bad> {
     if size == 0 && good.kind != Kind::Key {
         let why = "a log begins with its key, and this is another record".to_owned();
         return Err(Bad { kind: BadKind::Wrong, why });
+    }
+    if good.kind == Kind::Roll || walk.rolled.is_none() {
+        walk.rolled = Some(good.time);
+    }
+    if good.kind == Kind::Pruning
+        && let Some(base) = &mut walk.base
+    {
+        let named = prune::named(&line.bytes);
+        base.named |= named.is_some_and(|(digest, size)| digest == base.digest && size == base.base.size);
     }
     let length = line.bytes.len() as u64 + 1;
     walk.bytes += length;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::base;
 use crate::chain::Chain;
 use crate::entry::Kind;
 use crate::head::Head;
@@ -22,7 +23,8 @@ use crate::layout::{Layout, SLOTS_MAX};
 use crate::leaf::{LeafHash, to_hex};
 use crate::line::Good;
 use crate::note::Skey;
-use crate::scan::{Broken, Fault, Scan, scan};
+use crate::prune;
+use crate::scan::{Broken, Fault, NOT_NAMED, Scan, StandsOn, scan};
 use crate::seal::random;
 use crate::segment::{Line, PACKED};
 use crate::storage::{Storage, replace};
@@ -169,9 +171,12 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     let origin = origin(storage, &layout, head.as_ref(), deployment)?;
     let mut remembered = None;
     let mut redactions = Vec::new();
-    let mut visit = |good: Good, _: &Line, chain: &Chain, _: &Keyring| {
-        if good.kind == Kind::Redaction {
-            redactions.push(chain.size() - 1);
+    let mut bases = Vec::new();
+    let mut visit = |good: Good, line: &Line, chain: &Chain, _: &Keyring| {
+        match good.kind {
+            Kind::Redaction => redactions.push(chain.size() - 1),
+            Kind::Pruning => bases.extend(prune::named(&line.bytes).map(|(digest, _)| digest)),
+            _ => {}
         }
         if head.as_ref().is_some_and(|head| head.size == chain.size()) {
             remembered = Some(good.leaf);
@@ -180,12 +185,18 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     let walk = scan(&layout, origin.clone(), head.as_ref(), &mut visit);
     let walk = walk.map_err(failed("read", &layout.dir))?;
     let head = head.unwrap_or_else(|| Head::empty(&origin));
+    check_base(&layout, &walk)?;
+    if remembered.is_none() {
+        remembered = pruned_leaf(&layout, &head, &walk)?;
+    }
     check_last(&layout)?;
     check_head(&layout, &head, &walk, remembered)?;
     let torn = match &walk.broken {
         Some(broken) => Some(judge(&layout, &head, &walk, broken)?),
         None => None,
     };
+    let finished = prune::finish(storage, &layout, |digest| bases.iter().any(|base| base == digest));
+    finished.map_err(failed("finish a pruning in", &layout.dir))?;
     Ok(Slot { lock, layout, scan: walk, torn, redactions })
 }
 
@@ -240,6 +251,33 @@ fn name_anew(
     replace(storage, &path, line.as_bytes(), 0o640).map_err(failed("write", &path))?;
     storage.sync_dir(layout.dir.parent().unwrap_or(&layout.dir)).map_err(failed("flush", &layout.dir))?;
     Ok(origin.into())
+}
+
+/// What the log stands on must be named in it, unless the log ends too early for that.
+fn check_base(layout: &Layout, walk: &Scan) -> Result<(), OpenError> {
+    match &walk.base {
+        Some(base) if !base.named && walk.broken.is_none() => {
+            let (segment, index) = (layout.base(base.base.size), base.base.size);
+            let fault = Fault { segment, line: 1, index, offset: 0, why: NOT_NAMED.to_owned() };
+            Err(OpenError::Damaged { dir: layout.dir.clone(), fault })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The leaf hash of the record that the head names, if that was pruned: after a power cut the head may be so old.
+fn pruned_leaf(layout: &Layout, head: &Head, walk: &Scan) -> Result<Option<LeafHash>, OpenError> {
+    let mut found = None;
+    if let Some(StandsOn { base, .. }) = walk.base.as_ref().filter(|on| on.base.size >= head.size) {
+        let see = |index, leaf| {
+            if index + 1 == head.size {
+                found = Some(leaf);
+            }
+            Ok(())
+        };
+        base::each_hash(layout, base.size, see).map_err(failed("read", &layout.pruned_dir()))?;
+    }
+    Ok(found)
 }
 
 /// The last segment can be written on only as it was.

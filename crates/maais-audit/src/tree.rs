@@ -69,6 +69,16 @@ impl Tree {
         self.size
     }
 
+    /// The perfect subtrees, largest first.
+    pub(crate) fn subtrees(&self) -> &[[u8; 32]] {
+        &self.subtrees
+    }
+
+    /// The tree of this size with these subtrees, if that is how many it has.
+    pub(crate) fn restore(size: u64, subtrees: Vec<[u8; 32]>) -> Option<Self> {
+        (subtrees.len() as u64 == u64::from(size.count_ones())).then_some(Self { size, subtrees })
+    }
+
     pub(crate) fn push(&mut self, leaf: LeafHash) {
         let mut hash = *leaf.as_bytes();
         for _ in 0..self.size.trailing_ones() {

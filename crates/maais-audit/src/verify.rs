@@ -13,16 +13,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::anchored::{Anchored, Cosignatures};
-use crate::chain::Chain;
+use crate::base::{self, Base};
 use crate::cosigned::cosigned;
 use crate::head::Head;
+use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
-use crate::line::Good;
 use crate::note::{Checkpoint, Vkey};
 use crate::quorum::WitnessPolicy;
 use crate::remembered::{Remembered, Source};
-use crate::scan::{Fault, Scan, scan};
+use crate::scan::{Fault, NOT_NAMED, Scan, scan};
 use crate::sealed::{SealedCount, SealedWalk};
 use crate::tree::{RootHash, Tree};
 
@@ -121,6 +121,8 @@ pub struct LogReport {
     pub size: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// How many of them, the oldest, were pruned: of these only the hashes are left.
+    pub pruned: u64,
     /// The last good record's leaf hash.
     pub leaf: LeafHash,
     /// The root of the tree over the good records.
@@ -230,12 +232,18 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         .map(|policy| Cosignatures::collect(policy, &origin, options.checkpoints.iter().chain(&kept)));
     let known: Vec<_> = options.known.iter().filter(|known| known.origin == *origin).collect();
     let mut seen = Seen::default();
+    let ground = Ground::of(layout, &origin)?;
+    let pruned = ground.replay(layout, |index, leaf, tree, time| {
+        seen.look(index, leaf, time, head_now, &known);
+        remembered.compare(tree, &ground.keys);
+        witnesses.iter_mut().for_each(|witnesses| witnesses.compare(tree, time));
+    })?;
     let mut values = SealedWalk::new(layout);
     let walk = scan(layout, origin, head_now, &mut |good, line, chain, keys| {
         values.look(&line.bytes, line.place.first, chain.size() - 1, good.kind);
-        seen.look(good, chain, head_now, &known);
-        remembered.compare(chain, keys);
-        witnesses.iter_mut().for_each(|witnesses| witnesses.compare(chain, good.time));
+        seen.look(chain.size() - 1, good.leaf, good.time, head_now, &known);
+        remembered.compare(chain.tree(), keys);
+        witnesses.iter_mut().for_each(|witnesses| witnesses.compare(chain.tree(), good.time));
     })?;
     let mut notes = Vec::new();
     let live =
@@ -263,7 +271,8 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         root: walk.chain.tree().root(),
         vkey: walk.keys.first().map(Vkey::to_string),
         epochs: walk.keys.epoch().map_or(0, |epoch| epoch + 1),
-        integrity: integrity(&walk, fault.as_ref(), &remembered, options.vkey.as_deref()),
+        pruned: walk.base.as_ref().map_or(0, |on| on.base.size),
+        integrity: integrity(&walk, fault.as_ref(), pruned, &remembered, options.vkey.as_deref()),
         completeness: completeness(&walk, &head, seen.head_leaf, &remembered),
         anchoring: anchoring(&known, &seen, &remembered, witnessed),
         anchored: witnesses.as_ref().and_then(|witnesses| witnesses.anchored().cloned()),
@@ -274,16 +283,41 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
     })
 }
 
+/// What a log stands on whose oldest records were pruned.
+#[derive(Default)]
+struct Ground {
+    base: Option<Base>,
+    keys: Keyring,
+}
+
+impl Ground {
+    /// If it cannot be used, the walk over the records says so.
+    fn of(layout: &Layout, origin: &Arc<str>) -> io::Result<Self> {
+        let base = base::read(layout)?.and_then(|found| found.base.ok());
+        let restored = base.as_ref().and_then(|base| base.restore(origin).ok());
+        Ok(restored.map_or_else(Self::default, |restored| Self { base, keys: restored.keys }))
+    }
+
+    /// Shows what is left of each pruned record: its place, its hash, the tree up to it, and a time that is not later.
+    fn replay(
+        &self,
+        layout: &Layout,
+        mut see: impl FnMut(u64, LeafHash, &Tree, Timestamp),
+    ) -> io::Result<Result<(), String>> {
+        let Some(base) = &self.base else { return Ok(Ok(())) };
+        base::replay(layout, base, |leaf, tree| see(tree.size() - 1, leaf, tree, base.times.0))
+    }
+}
+
 impl Seen {
-    fn look(&mut self, good: Good, chain: &Chain, head: Option<&Head>, known: &[&Known]) {
-        let index = chain.size() - 1;
-        let first = self.times.map_or(good.time, |(first, _)| first);
-        self.times = Some((first, good.time));
+    fn look(&mut self, index: u64, leaf: LeafHash, time: Timestamp, head: Option<&Head>, known: &[&Known]) {
+        let first = self.times.map_or(time, |(first, _)| first);
+        self.times = Some((first, time));
         if head.is_some_and(|head| head.size == index + 1) {
-            self.head_leaf = Some(good.leaf);
+            self.head_leaf = Some(leaf);
         }
         for known in known.iter().filter(|known| known.index == index) {
-            match known.leaf == good.leaf {
+            match known.leaf == leaf {
                 true => self.matched += 1,
                 false => self.unlike = self.unlike.or(Some(index)),
             }
@@ -291,7 +325,22 @@ impl Seen {
     }
 }
 
-fn integrity(walk: &Scan, fault: Option<&Fault>, remembered: &Remembered, vkey: Option<&str>) -> Verdict {
+fn integrity(
+    walk: &Scan,
+    fault: Option<&Fault>,
+    pruned: Result<(), String>,
+    remembered: &Remembered,
+    vkey: Option<&str>,
+) -> Verdict {
+    let pruned = match &walk.base {
+        Some(on) if !on.named && fault.is_none() => Err(NOT_NAMED.to_owned()),
+        Some(on) => pruned.map(|()| format!(", the first {} of which were pruned on record", on.base.size)),
+        None => Ok(String::new()),
+    };
+    let pruned = match (fault, pruned) {
+        (None, Err(why)) => return Verdict::Fails(why),
+        (_, pruned) => pruned.unwrap_or_default(),
+    };
     let size = walk.chain.size();
     let first = walk.keys.first().map(Vkey::to_string).unwrap_or_default();
     match (fault, remembered.agree(Source::History), vkey) {
@@ -301,7 +350,7 @@ fn integrity(walk: &Scan, fault: Option<&Fault>, remembered: &Remembered, vkey: 
             Verdict::Fails(format!("the log's key is `{first}`, not the one that you were told"))
         }
         (_, Ok(kept), known) => Verdict::Holds(format!(
-            "{size} records, each whole, in its place and citing the one before it; {kept} earlier checkpoints \
+            "{size} records{pruned}, each whole, in its place and citing the one before it; {kept} earlier checkpoints \
              agree; the first key is `{first}`{}",
             if known.is_some() { ", as you were told" } else { " (compare it with what you were told)" }
         )),
@@ -393,6 +442,7 @@ fn without_name(layout: &Layout, head: Option<&Head>) -> LogReport {
         origin: head.map(|head| head.origin.clone()).unwrap_or_default(),
         size: 0,
         bytes: 0,
+        pruned: 0,
         leaf: LeafHash::ZERO,
         root: Tree::default().root(),
         vkey: None,

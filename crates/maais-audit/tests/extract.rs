@@ -74,3 +74,55 @@ fn an_extract_cut_at_its_end_proves_fewer_records_and_says_so() {
     lines.pop();
     assert_eq!(check(&lines, Some(&vkey)).unwrap().records, 9);
 }
+
+/// The same with a roll after the tenant's eighth record.
+fn bundle_with_roll() -> (Vec<String>, u64) {
+    let home = home();
+    let log = open(home.path());
+    let mut roll = 0;
+    for n in 0..30 {
+        append(&log, n).unwrap();
+        if n == 10 || n == 22 {
+            roll = log.call_roll(jiff::Timestamp::now()).unwrap().index;
+        }
+    }
+    drop(log);
+    let mut out = Vec::new();
+    assert_eq!(extract(&home.path().join("log/0"), "a", &mut out).unwrap(), 10);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.matches("\\\"type\\\":\\\"roll\\\"").count(), 1, "the newest roll only");
+    (text.lines().map(str::to_owned).collect(), roll)
+}
+
+#[test]
+fn an_extract_is_complete_up_to_the_newest_roll() {
+    let (lines, roll) = bundle_with_roll();
+    assert_eq!(check(&lines, None).unwrap().complete_before, Some(roll));
+    let at = lines.iter().position(|line| line.contains("\"roll\":{")).unwrap();
+    // Whoever leaves out what was before the roll is found; who leaves out the roll, too, claims less.
+    let mut bad = lines.clone();
+    bad.remove(at - 1);
+    assert!(check(&bad, None).is_err());
+    let cut = &lines[..at - 1];
+    let report = check(cut, None).unwrap();
+    assert_eq!((report.records, report.complete_before), (7, None));
+    // A roll is no place for records of others, and none can be made up.
+    let mut bad = lines.clone();
+    bad[at] =
+        lines[at].replace("\"position\":0", "\"position\":1").replace("\"position\":2", "\"position\":0");
+    assert!(bad[at] == lines[at] || check(&bad, None).is_err());
+    let mut bad = lines.clone();
+    let without = lines[at].split("\"roll\":{").next().unwrap().trim_end_matches(',').to_owned() + "}";
+    bad[at] = without;
+    assert!(check(&bad, None).is_err(), "a record of the log itself without a reason");
+}
+
+#[test]
+fn a_log_with_a_wrong_roll_does_not_verify() {
+    let home = home();
+    let log = open(home.path());
+    append(&log, 0).unwrap();
+    let entry = fixture::body(0);
+    let entry = maais_audit::Entry { kind: maais_audit::Kind::Roll, ..fixture::entry(&entry) };
+    assert!(log.append(entry).is_err(), "only the log itself calls the roll");
+}
