@@ -52,7 +52,7 @@ pub(super) fn wanted(filter: &Filter) -> Option<String> {
     let term = |letter, value: &str| {
         let mut term = String::new();
         put(letter, value, &mut term);
-        format!("\"{}\"", term.trim_end())
+        format!("\"{}\"", term.trim_end_matches(' '))
     };
     let fields = [
         ('t', &filter.tenant),
