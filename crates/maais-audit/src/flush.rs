@@ -106,7 +106,7 @@ impl Queue {
         let (outcome, durable) = (batch.outcome.clone(), (batch.tree.size(), batch.tree.root()));
         let result = match state.writer.take() {
             None => Err(AppendError::Poisoned { why: "it was closed".into() }),
-            Some(mut writer) if self.durability.is_buffered() && writer.is_full() => {
+            Some(mut writer) if self.durability.is_buffered() && writer.is_full(&batch) => {
                 let first = state.chain.size();
                 let result = MutexGuard::unlocked(&mut state, || {
                     let (head, done) = writer.begin(batch)?.flush()?;

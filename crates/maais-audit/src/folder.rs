@@ -114,6 +114,15 @@ impl Folder {
         Ok(self.segments()?.first().map_or(0, |(first, _)| *first))
     }
 
+    /// How many records, the oldest, were pruned on record.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn pruned(&self) -> Result<u64, ReadError> {
+        let bases = self.layout.bases().map_err(|source| failed(&self.layout.dir, source))?;
+        Ok(bases.last().map_or(0, |(size, _)| *size))
+    }
+
     /// All lines from byte `offset` of a segment on, in order, also those of the segments after it.
     ///
     /// # Errors

@@ -45,6 +45,8 @@ pub struct Options {
     pub durability: Durability,
     /// How large a file of records grows before the next one is begun.
     pub segment_bytes: u64,
+    /// How old the first record in a file grows before the next file is begun: whole files are compressed and pruned.
+    pub segment_age: Duration,
     /// How long a signing key is in force. Its secret is destroyed afterwards.
     pub epoch: Duration,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             deadline: Duration::from_millis(250),
             durability: Durability::Durable,
             segment_bytes: 64 * 1024 * 1024,
+            segment_age: Duration::from_secs(24 * 60 * 60),
             epoch: Duration::from_secs(24 * 60 * 60),
         }
     }
@@ -99,9 +102,18 @@ impl Log {
         let Slot { lock, layout, scan, torn, redactions } =
             slot::take(&*storage, home, options.head_dir.as_deref(), &options.origin, slots)?;
         let key = Arc::new(slot::signing_key(&*storage, &layout, &scan)?);
-        let end = End { segment: scan.end.unwrap_or((0, 0)), bytes: scan.bytes, chain: &scan.chain };
+        let end = End {
+            segment: scan.end.unwrap_or((0, 0)),
+            begun: scan.begun,
+            bytes: scan.bytes,
+            chain: &scan.chain,
+        };
         // What is buffered goes too fast for newlines to be ahead of it.
-        let segments = Segments { bytes: options.segment_bytes, fill: !options.durability.is_buffered() };
+        let segments = Segments {
+            bytes: options.segment_bytes,
+            age: options.segment_age,
+            fill: !options.durability.is_buffered(),
+        };
         let writer = Writer::open(storage.clone(), layout.clone(), &end, key.clone(), segments);
         let writer = writer.map_err(|error| opening(&layout.dir, error))?;
         let state = State {

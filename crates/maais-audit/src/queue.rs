@@ -171,13 +171,13 @@ impl Queue {
         let leaf = LeafHash::of(&line);
         line.push(b'\n');
         if self.durability.is_buffered() {
-            state.hand_to_system(&line, &sealed)?;
+            state.hand_to_system(&line, time, &sealed)?;
         } else {
             state.waiting.push(&line, sealed);
         }
         let index = state.chain.size();
         state.chain.accept(&link, leaf);
-        let first = state.waiting.count(leaf, line.len() as u64);
+        let first = state.waiting.count(leaf, time, line.len() as u64);
         self.set_queued(state.waiting.records);
         if first {
             self.work.notify_one();
@@ -247,11 +247,11 @@ impl State {
     }
 
     /// After a failure nobody knows what is in the file.
-    fn hand_to_system(&mut self, line: &[u8], sealed: &Locked) -> Result<(), AppendError> {
+    fn hand_to_system(&mut self, line: &[u8], time: Timestamp, sealed: &Locked) -> Result<(), AppendError> {
         let Some(writer) = &mut self.writer else {
             return Err(AppendError::Poisoned { why: "it was closed".into() });
         };
-        let written = writer.write(line, sealed);
+        let written = writer.write(line, time, sealed);
         written.inspect_err(|error| self.poisoned = Some(error.to_string().into()))
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Scan {
     pub(crate) bytes: u64,
     /// The last segment: its first index, and where its good records end (those before what is torn).
     pub(crate) end: Option<(u64, u64)>,
+    /// The time of the first record in the last segment.
+    pub(crate) begun: Option<Timestamp>,
     /// The time of the last roll, or else of the first record.
     pub(crate) rolled: Option<Timestamp>,
     /// What it began with, if records were pruned.
@@ -153,6 +155,7 @@ impl Scan {
             keys: Keyring::default(),
             bytes: 0,
             end: None,
+            begun: None,
             rolled: None,
             base: None,
             broken: None,
@@ -201,6 +204,7 @@ impl Scan {
         };
         let index = self.chain.size();
         if first == index {
+            self.begun = None;
             self.end = Some((first, 0));
             return;
         }
@@ -233,6 +237,8 @@ fn check(walk: &mut Scan, line: &Line, alone: &Alone) -> Result<Good, Bad> {
         let named = prune::named(&line.bytes);
         base.named |= named.is_some_and(|(digest, size)| digest == base.digest && size == base.base.size);
     }
+    let is_first = walk.end.is_none_or(|(segment, _)| segment != first);
+    walk.begun = walk.begun.filter(|_| !is_first).or(Some(good.time));
     let length = line.bytes.len() as u64 + 1;
     walk.bytes += length;
     walk.end = Some((first, line.place.offset + length));

@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use crate::chain::{Chain, LINE_BYTES_MAX};
 use crate::entry::AppendError;
@@ -40,6 +42,8 @@ pub(crate) struct Batch {
     keys: Vec<NewKey>,
     /// When the first was let in.
     pub(crate) since: Option<Instant>,
+    /// The times of the first and of the last one.
+    pub(crate) times: Option<(Timestamp, Timestamp)>,
     /// The last one's leaf hash.
     pub(crate) leaf: LeafHash,
     /// The tree with these records.
@@ -59,6 +63,7 @@ impl Batch {
             sealed: Vec::new(),
             keys: Vec::new(),
             since: None,
+            times: None,
             leaf: LeafHash::ZERO,
             tree: Tree::default(),
             key: None,
@@ -83,8 +88,9 @@ impl Batch {
     }
 
     /// Counts a record; whether it is the first.
-    pub(crate) fn count(&mut self, leaf: LeafHash, bytes: u64) -> bool {
+    pub(crate) fn count(&mut self, leaf: LeafHash, time: Timestamp, bytes: u64) -> bool {
         self.leaf = leaf;
+        self.times = Some((self.times.map_or(time, |(first, _)| first), time));
         self.records += 1;
         self.bytes += bytes;
         if self.since.is_none() {
@@ -104,6 +110,8 @@ pub(crate) struct Writer {
     /// The first index of the open segment.
     first: u64,
     segment: Growing,
+    /// The time of its first record.
+    begun: Option<Timestamp>,
     segments: Segments,
     sidecar: Option<Growing>,
     new_files: Vec<NewFile>,
@@ -120,6 +128,8 @@ pub(crate) struct Writer {
 pub(crate) struct End<'a> {
     /// The first index of the last segment, and where its records end.
     pub(crate) segment: (u64, u64),
+    /// The time of the first record there.
+    pub(crate) begun: Option<Timestamp>,
     /// Bytes of all records.
     pub(crate) bytes: u64,
     pub(crate) chain: &'a Chain,
@@ -150,6 +160,7 @@ impl Writer {
             process: std::process::id(),
             first,
             segment,
+            begun: end.begun,
             segments,
             sidecar: None,
             new_files: Vec::new(),
@@ -163,9 +174,10 @@ impl Writer {
     /// Returns when the batch is on the disk, and the head says so.
     pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), AppendError> {
         let Some(mut head) = self.last.take() else { return Err(not_again()) };
-        if self.is_full() {
+        if self.is_full(&batch) {
             self.rotate(head.size)?;
         }
+        self.begun = self.begun.or(batch.times.map(|(first, _)| first));
         for key in &batch.keys {
             key.keep(&*self.storage).map_err(failed("make a key in", &self.layout.keys_dir()))?;
         }
@@ -184,10 +196,11 @@ impl Writer {
     }
 
     /// Gives a record to the operating system, and waits for no flush.
-    pub(crate) fn write(&mut self, line: &[u8], sealed: &Locked) -> Result<(), AppendError> {
+    pub(crate) fn write(&mut self, line: &[u8], time: Timestamp, sealed: &Locked) -> Result<(), AppendError> {
         if self.last.is_none() {
             return Err(not_again());
         }
+        self.begun = self.begun.or(Some(time));
         if let Some(key) = &sealed.key {
             let written =
                 key.write(&*self.storage).map_err(failed("make a key in", &self.layout.keys_dir()))?;
@@ -234,9 +247,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether the next record should begin another segment.
-    pub(crate) fn is_full(&self) -> bool {
-        self.segment.end() >= self.segments.bytes
+    /// Whether another segment should begin: before this batch, or, where records are buffered, behind it.
+    pub(crate) fn is_full(&self, batch: &Batch) -> bool {
+        let age = self.begun.zip(batch.times).map(|(begun, (first, _))| first.duration_since(begun));
+        let is_old = age.is_some_and(|age| Duration::try_from(age).is_ok_and(|age| age >= self.segments.age));
+        self.segment.end() >= self.segments.bytes || is_old
     }
 
     /// Closes the segment, all of which is flushed, and begins the next one with this record.
@@ -245,6 +260,7 @@ impl Writer {
         let path = self.layout.segment(first);
         self.segment = Growing::open(self.storage.clone(), path, 0, 0o640, self.segments.filled())?;
         self.sidecar = None;
+        self.begun = None;
         self.first = first;
         Ok(())
     }
@@ -296,6 +312,8 @@ fn not_again() -> AppendError {
 pub(crate) struct Segments {
     /// How large one grows.
     pub(crate) bytes: u64,
+    /// How old its first record grows.
+    pub(crate) age: Duration,
     /// Newlines are written ahead.
     pub(crate) fill: bool,
 }

@@ -37,6 +37,9 @@ pub struct Settings {
     pub audit: Audit,
 }
 
+/// How old records may become before something is done with them.
+const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(100 * 366 * 86_400);
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Audit {
@@ -44,11 +47,20 @@ pub struct Audit {
     pub buffered_within: Option<Duration>,
     /// How long an action waits for the log before it is denied.
     pub deadline: Duration,
+    /// Closed parts of the log are compressed when they are so old. None: they are not.
+    pub compress_after: Option<Duration>,
+    /// Records are pruned when they are so old, as far as whole segments allow. None: they are kept.
+    pub retention: Option<Duration>,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { buffered_within: None, deadline: Duration::from_millis(250) }
+        Self {
+            buffered_within: None,
+            deadline: Duration::from_millis(250),
+            compress_after: None,
+            retention: None,
+        }
     }
 }
 
@@ -233,7 +245,9 @@ fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
 }
 
 fn audit(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
-    let Some(fields) = reader.map(node, "audit", &["mode", "within", "deadline"]) else {
+    let Some(fields) =
+        reader.map(node, "audit", &["mode", "within", "deadline", "compress_after", "retention"])
+    else {
         return;
     };
     let range = Duration::from_millis(1)..=Duration::from_secs(60);
@@ -243,6 +257,9 @@ fn audit(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
     {
         settings.audit.deadline = deadline;
     }
+    let mut age = |name| fields.field(name).and_then(|node| duration(reader, node, name, &AGES));
+    settings.audit.compress_after = age("compress_after");
+    settings.audit.retention = age("retention");
     let Some(mode) = fields.field("mode") else {
         if let Some(node) = fields.field("within") {
             let help = "say `mode: buffered`, too, if answers may leave before their records are on the disk"
@@ -271,10 +288,20 @@ fn duration(
     let millis = Quantity::of(&node.to_json()).and_then(|quantity| quantity.millis());
     let found = millis.map(Duration::from_millis).filter(|found| range.contains(found));
     if found.is_none() {
-        let help = "a duration from `1ms` to `60s`".to_owned();
+        let (least, most) = (shown(range.start()), shown(range.end()));
+        let help = format!("a duration from `{least}` to `{most}`");
         reader.error(&node.span, format!("`{name}` is no such duration"), "here", Some(help));
     }
     found
+}
+
+/// A duration as people write it.
+fn shown(duration: &Duration) -> String {
+    match duration.as_millis() {
+        millis if millis % 86_400_000 == 0 => format!("{}d", millis / 86_400_000),
+        millis if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+        millis => format!("{millis}ms"),
+    }
 }
 
 fn default_decision(reader: &mut Reader<'_>, node: &Node, settings: &mut Settings) {
@@ -403,6 +430,10 @@ mod tests {
         assert_eq!(buffered.buffered_within, Some(Duration::from_millis(20)));
         assert_eq!(buffered.deadline, Duration::from_secs(1));
         assert_eq!(audit("audit: {mode: buffered}").unwrap().buffered_within, Some(WITHIN));
+        let aged = audit("audit: {compress_after: 7d, retention: 400d}").unwrap();
+        let days = |days: u64| Some(Duration::from_secs(86_400 * days));
+        assert_eq!((aged.compress_after, aged.retention), (days(7), days(400)));
+        assert!(read("audit: {retention: 0s}").is_err());
         for wrong in
             ["audit: {within: 20ms}", "audit: {mode: fast}", "audit: {deadline: 2h}", "audit: {sync: off}"]
         {

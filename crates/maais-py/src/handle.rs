@@ -125,7 +125,7 @@ impl Opened {
 fn raised(py: Python<'_>, error: &OpenError) -> PyErr {
     let name = match error {
         OpenError::Snapshot(_) => "PolicyLoadError",
-        OpenError::Log(_) | OpenError::Append(_) | OpenError::Keep(_) => "AuditError",
+        OpenError::Log(_) | OpenError::Append(_) | OpenError::Keep(_) | OpenError::Thread(_) => "AuditError",
     };
     match class(py, names::ERRORS, name).and_then(|class| class.call1((error.to_string(),))) {
         Ok(exception) => PyErr::from_value(exception),

@@ -12,6 +12,7 @@ mod memo;
 mod outcome;
 mod record;
 pub mod replay;
+mod retention;
 mod runtime;
 mod sessions;
 mod snapshot;

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use maais_audit::{Kind, LeafHash, Opener, ReadError, Record, Records, UnsealError};
+use maais_audit::{Kind, LeafHash, Opener, ReadError, Record, Records, UnsealError, folders};
 use maais_core::decide::decide;
 use maais_core::decision::Decision;
 use serde_json::Value;
@@ -49,12 +49,23 @@ struct Instead {
 }
 
 /// One log, as far as it was read.
-#[derive(Default)]
 struct Followed {
     next: u64,
+    /// Not known where records were pruned.
     leaf: Option<LeafHash>,
-    /// Digests of what came into force since the last start.
-    in_force: HashSet<String>,
+    /// Digests of what came into force since the last start; not known before the first start after a pruning.
+    in_force: Option<HashSet<String>>,
+}
+
+impl Followed {
+    fn from_the_first() -> Self {
+        Self { next: 0, leaf: Some(LeafHash::ZERO), in_force: Some(HashSet::new()) }
+    }
+
+    /// Before the first record that was not pruned.
+    fn from(next: u64) -> Self {
+        Self { next, leaf: None, in_force: None }
+    }
 }
 
 /// Why nothing can be replayed.
@@ -94,7 +105,7 @@ impl Replay {
             opener: Opener::new(path)?,
             home: home.ok_or_else(no_log)?,
             snapshots: VecDeque::new(),
-            logs: HashMap::new(),
+            logs: begun_later(path)?,
             memo: DetectorCache::new(),
             instead: None,
         })
@@ -123,13 +134,12 @@ impl Replay {
 
     /// Whether a record follows the one before it, and whether its snapshot was in force there.
     fn follow(&mut self, record: &Record) -> (Option<String>, bool) {
-        let log = self.logs.entry(record.origin.clone()).or_default();
-        let zero = LeafHash::ZERO;
-        let before = log.leaf.as_ref().unwrap_or(&zero);
+        let log = self.logs.entry(record.origin.clone()).or_insert_with(Followed::from_the_first);
         let prev = record.value.get("_prev").and_then(Value::as_str).unwrap_or_default();
+        let cited = prev.parse().ok();
         let fault = if record.index != log.next {
             Some(format!("record {} stands where {} must follow", record.index, log.next))
-        } else if prev.parse() != Ok(*before) {
+        } else if log.leaf.is_some() && cited != log.leaf {
             Some("it does not cite the record before it: one of the two was changed".to_owned())
         } else {
             None
@@ -138,11 +148,16 @@ impl Replay {
         log.leaf = Some(record.leaf);
         let named = |pointer| record.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         match record.kind {
-            Kind::Start => log.in_force = HashSet::from([named("/snapshot").to_owned()]),
-            Kind::Policy | Kind::Config => drop(log.in_force.insert(named("/snapshot").to_owned())),
+            Kind::Start => log.in_force = Some(HashSet::from([named("/snapshot").to_owned()])),
+            Kind::Policy | Kind::Config => {
+                if let Some(all) = &mut log.in_force {
+                    all.insert(named("/snapshot").to_owned());
+                }
+            }
             _ => {}
         }
-        (fault, log.in_force.contains(named("/decision/metadata/snapshot")))
+        let snapshot = named("/decision/metadata/snapshot");
+        (fault, log.in_force.as_ref().is_none_or(|all| all.contains(snapshot)))
     }
 
     fn decision(&mut self, record: &Record, in_force: bool) -> Verdict {
@@ -233,6 +248,18 @@ impl Iterator for Replay {
     }
 }
 
+/// The logs whose oldest records were pruned.
+fn begun_later(path: &Path) -> Result<HashMap<String, Followed>, ReadError> {
+    let mut logs = HashMap::new();
+    for folder in folders(path)? {
+        let pruned = folder.pruned()?;
+        if pruned > 0 {
+            logs.insert(folder.origin().to_owned(), Followed::from(pruned));
+        }
+    }
+    Ok(logs)
+}
+
 /// How many records there are, as far as the last one of each log tells.
 pub fn count_records(path: &Path) -> u64 {
     let logs: Vec<PathBuf> = match path.join("seg").is_dir() {
@@ -243,7 +270,8 @@ pub fn count_records(path: &Path) -> u64 {
         }
     };
     let last = |log: &PathBuf| maais_audit::tail(log, 1).ok()?.pop().map(|record| record.index + 1);
-    logs.iter().filter_map(last).sum()
+    let pruned: u64 = folders(path).iter().flatten().filter_map(|folder| folder.pruned().ok()).sum();
+    logs.iter().filter_map(last).sum::<u64>().saturating_sub(pruned)
 }
 
 /// Limits and questions that one snapshot has and the other had not.

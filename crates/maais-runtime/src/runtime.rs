@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -27,9 +28,13 @@ use crate::limits::{CELLS_MAX, Limits, Reservation};
 use crate::memo::DetectorCache;
 use crate::outcome::{self, Expected, ObserveError, Outcome};
 use crate::record::{self, Body};
+use crate::retention::Retention;
 use crate::sessions::{self, Sessions};
 use crate::snapshot::{Snapshot, SnapshotError, Sources, VERSION};
 use crate::store::{self, KeepError};
+
+/// A day's records go into one file, or less if they are kept for less than four days: whole files are pruned.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The tenant of agents that belong to none.
 const TENANT: &str = "default";
@@ -45,7 +50,9 @@ pub struct Runtime {
     expected: Mutex<Expected>,
     last_wall: Mutex<Timestamp>,
     counters: Counters,
-    log: Log,
+    /// Dropped before the log that it works on.
+    _retention: Retention,
+    log: Arc<Log>,
 }
 
 #[derive(Default)]
@@ -76,6 +83,9 @@ pub enum OpenError {
     /// The log cannot be written.
     #[error("the audit log cannot be written: {0}")]
     Append(#[from] maais_audit::AppendError),
+    /// The thread that prunes the log cannot be started.
+    #[error("no thread can be started: {0}")]
+    Thread(std::io::Error),
 }
 
 /// What an action is decided with, and gives back when it may not run.
@@ -106,12 +116,14 @@ impl Runtime {
                 None => maais_audit::Durability::Durable,
                 Some(within) => maais_audit::Durability::Buffered { within },
             },
+            segment_age: audit.retention.map_or(DAY, |age| (age / 4).clamp(Duration::from_secs(1), DAY)),
             ..Default::default()
         };
         let log = match &config.storage {
             Some(storage) => Log::open_on(storage.clone(), &config.home, options)?,
             None => Log::open(&config.home, options)?,
         };
+        let log = Arc::new(log);
         store::keep(&config, &snapshot, &sources)?;
         let runtime = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -122,6 +134,7 @@ impl Runtime {
             expected: Mutex::default(),
             last_wall: Mutex::new(Timestamp::MIN),
             counters: Counters::default(),
+            _retention: Retention::start(&log, config.clock.clone(), audit).map_err(OpenError::Thread)?,
             log,
             config,
         };
@@ -379,6 +392,8 @@ impl Drop for Runtime {
         );
         if let Err(error) = self.append(Kind::Stop, &body, self.config.clock.now().wall) {
             tracing::warn!(%error, "the stop could not be recorded");
+        } else if let Err(error) = self.log.call_roll(self.config.clock.now().wall) {
+            tracing::warn!(%error, "no roll was called at the stop");
         }
     }
 }

@@ -4,6 +4,7 @@ mod audit_query;
 mod compress;
 mod policy;
 mod proofs;
+mod prune;
 mod redact;
 mod replay;
 mod witness;
@@ -17,6 +18,7 @@ pub(crate) use audit_query::{Export, Query};
 pub(crate) use compress::Compress;
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
+pub(crate) use prune::Prune;
 pub(crate) use redact::Redact;
 pub(crate) use replay::Replay;
 pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
@@ -179,6 +181,8 @@ pub(crate) enum Audit {
     Redact(Redact),
     /// Compress old parts of the log.
     Compress(Compress),
+    /// Remove old records, on record; what they prove stays.
+    Prune(Prune),
     /// Derive every decision again from what was recorded, and report what differs.
     Replay(Replay),
     /// Write the log as C2SP tiles, for the tools of transparency logs.

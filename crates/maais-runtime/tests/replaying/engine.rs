@@ -142,7 +142,7 @@ pub fn forged(home: &Path, edit: impl Fn(&mut Value)) -> TempDir {
     }
     let log = Log::open(folder.path(), Default::default()).unwrap();
     for record in maais_audit::read(home).unwrap().map(Result::unwrap) {
-        if record.kind == Kind::Key {
+        if matches!(record.kind, Kind::Key | Kind::Roll) {
             continue;
         }
         let mut value = maais_audit::canonical::unescape(record.value, &mut |_| None).unwrap();

@@ -5,6 +5,7 @@ mod compress;
 mod cosign;
 mod export;
 mod proofs;
+mod prune;
 mod query;
 mod redact;
 mod replay;
@@ -40,12 +41,24 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::Redact(args) => redact::run(args),
         Audit::Replay(args) => replay::run(args),
         Audit::Compress(args) => compress::run(args),
+        Audit::Prune(args) => prune::run(args),
         Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Query(args) => query::run(args),
         Audit::Export(args) => export::run(args),
         Audit::Show { which, home, unseal, json } => show(which, home, *unseal, *json),
     }
+}
+
+/// Why there is no such record, as far as that can be known.
+fn not_there(which: &str, home: &Path) -> String {
+    let pruned: u64 =
+        audit::folders(home).iter().flatten().filter_map(|log| log.pruned().ok()).max().unwrap_or(0);
+    let why = match pruned {
+        0 => String::new(),
+        pruned => format!("; the first {pruned} were pruned"),
+    };
+    format!("there is no record `{}` in `{}`{why}", printable(which, 200), home.display())
 }
 
 /// The verdicts on one log, for a person.
@@ -151,8 +164,7 @@ fn summary(record: &Record) -> String {
 }
 
 fn show(which: &str, home: &Path, unseal: bool, as_json: bool) -> Done {
-    let record =
-        find(which, home)?.ok_or_else(|| format!("there is no record `{which}` in `{}`", home.display()))?;
+    let record = find(which, home)?.ok_or_else(|| not_there(which, home))?;
     if as_json {
         say_raw!("{}", record.line);
         return Ok(ExitCode::SUCCESS);

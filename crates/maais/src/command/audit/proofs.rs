@@ -97,6 +97,17 @@ pub(super) fn check_extract(args: &CheckExtract) -> Done {
                 paint(GOOD, "holds"),
                 report.records
             );
+            if report.pruned > 0 {
+                say!("  {} before them were pruned, as a record of the log says", report.pruned);
+            }
+            match report.complete_before {
+                Some(index) => {
+                    say!("  up to record {index} of {} of the log these are all of the tenant's", report.size)
+                }
+                None => say!(
+                    "  whether the tenant has others behind them, the log does not say: no roll was called"
+                ),
+            }
             let told =
                 if args.vkey.is_some() { "as you were told" } else { "compare it with what you were told" };
             say!("  the log's first key is `{}`, {told}", printable(&report.vkey, 300));
