@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
-pub(crate) use check::check_record;
+pub(crate) use check::check_body;
 pub use check::{NotCanonical, check};
 
 /// The largest integer that every JSON reader keeps exactly.
@@ -204,6 +204,11 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
 
 fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
+    let is_control = |least: u8, byte: &u8| least.min(*byte);
+    if rest.iter().fold(u8::MAX, is_control) >= 0x20 && check::plain(rest) == rest.len() {
+        out.extend_from_slice(rest);
+        return;
+    }
     while let Some(plain) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
         let (before, after) = rest.split_at(plain);
         out.extend_from_slice(before);

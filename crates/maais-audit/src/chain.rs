@@ -8,6 +8,7 @@
 //! last. A session that was forgotten begins anew with `_session_seq` 0. As forgetting depends on nothing
 //! but the records, the verifier forgets the same sessions and accepts no other restart.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -100,6 +101,9 @@ impl Ends {
     }
 }
 
+/// A map whose hashes depend on a secret of this process: names cannot be chosen so that they meet in one place.
+type Keyed<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
+
 /// The state after some number of records.
 #[derive(Debug)]
 pub(crate) struct Chain {
@@ -107,7 +111,7 @@ pub(crate) struct Chain {
     tree: Tree,
     leaf: LeafHash,
     time: Timestamp,
-    tenants: HashMap<Box<str>, End>,
+    tenants: Keyed<Box<str>, End>,
     sessions: Sessions,
 }
 
@@ -119,7 +123,7 @@ impl Chain {
             tree: Tree::default(),
             leaf: LeafHash::ZERO,
             time: Timestamp::MIN,
-            tenants: HashMap::new(),
+            tenants: Keyed::default(),
             sessions: Sessions::new(SESSIONS_REMEMBERED),
         }
     }
@@ -132,7 +136,7 @@ impl Chain {
         time: Timestamp,
         ends: &Ends,
     ) -> Option<Self> {
-        let tenants: HashMap<Box<str>, End> = ends
+        let tenants: Keyed<Box<str>, End> = ends
             .tenants
             .iter()
             .map(|(name, seq, leaf)| (name.as_str().into(), End { seq: *seq, leaf: *leaf }))
@@ -193,11 +197,6 @@ impl Chain {
         Roll::of(self.tenants.iter().map(|(tenant, end)| (&**tenant, end.seq, end.leaf)))
     }
 
-    /// What a place is in the chain: computed once, for [`Chain::beginning`] and [`Chain::accept`].
-    pub(crate) fn link<'a>(&self, place: Place<'a>) -> Link<'a> {
-        Link { place, session: place.session.map(|session| session_key(place.tenant, session)) }
-    }
-
     /// Writes how the next record's line must begin, up to the first key of its body.
     pub(crate) fn beginning(&self, link: &Link<'_>, out: &mut Vec<u8>) {
         let place = &link.place;
@@ -242,6 +241,17 @@ pub(crate) struct Link<'a> {
     session: Option<SessionKey>,
 }
 
+impl<'a> Link<'a> {
+    pub(crate) fn of(place: Place<'a>) -> Self {
+        Self { place, session: place.session.map(|session| session_key(place.tenant, session)) }
+    }
+
+    /// The same with the session's key at hand.
+    pub(crate) fn with(place: Place<'a>, session: Option<SessionKey>) -> Self {
+        Self { place, session }
+    }
+}
+
 /// A time as records spell it: RFC 3339, UTC, nanoseconds.
 fn put_time(time: Timestamp, out: &mut Vec<u8>) {
     // Writing to memory does not fail; if it did, what is not whole would be refused as a time.
@@ -263,9 +273,9 @@ fn put_number(out: &mut Vec<u8>, key: &str, number: u64) {
 }
 
 /// SHA-256 of tenant and session: names have a length, memory per session has not to depend on it.
-type SessionKey = [u8; 32];
+pub(crate) type SessionKey = [u8; 32];
 
-fn session_key(tenant: &str, session: &str) -> SessionKey {
+pub(crate) fn session_key(tenant: &str, session: &str) -> SessionKey {
     let mut hasher = Sha256::new();
     hasher.update((tenant.len() as u64).to_le_bytes());
     hasher.update(tenant);
@@ -278,7 +288,7 @@ fn session_key(tenant: &str, session: &str) -> SessionKey {
 struct Sessions {
     limit: usize,
     /// The index of each one's last record, and where its chain ends.
-    ends: HashMap<SessionKey, (u64, End)>,
+    ends: Keyed<SessionKey, (u64, End)>,
     /// Whoever wrote, in order. Only the entry with a session's last index counts: what is first among these is
     /// the next to be forgotten.
     wrote: VecDeque<(u64, SessionKey)>,
@@ -286,7 +296,7 @@ struct Sessions {
 
 impl Sessions {
     fn new(limit: usize) -> Self {
-        Self { limit, ends: HashMap::new(), wrote: VecDeque::new() }
+        Self { limit, ends: Keyed::default(), wrote: VecDeque::new() }
     }
 
     fn end(&self, key: &SessionKey) -> Option<End> {
@@ -294,12 +304,18 @@ impl Sessions {
     }
 
     fn accept(&mut self, key: SessionKey, index: u64, leaf: LeafHash) {
-        let seq = self.end(&key).map_or(0, |end| end.seq + 1);
-        self.put(key, index, End { seq, leaf });
+        match self.ends.entry(key) {
+            Entry::Occupied(mut known) => {
+                let (last, end) = known.get_mut();
+                (*last, *end) = (index, End { seq: end.seq + 1, leaf });
+            }
+            Entry::Vacant(new) => drop(new.insert((index, End { seq: 0, leaf }))),
+        }
+        self.wrote.push_back((index, key));
         if self.ends.len() > self.limit {
             self.forget_oldest();
         }
-        if self.wrote.len() > 2 * self.ends.len() + 64 {
+        if self.wrote.len() > 4 * self.ends.len() + 64 {
             let Self { ends, wrote, .. } = self;
             wrote.retain(|entry| is_last(ends, entry));
         }
@@ -327,7 +343,7 @@ impl Sessions {
     }
 }
 
-fn is_last(ends: &HashMap<SessionKey, (u64, End)>, (index, key): &(u64, SessionKey)) -> bool {
+fn is_last(ends: &Keyed<SessionKey, (u64, End)>, (index, key): &(u64, SessionKey)) -> bool {
     ends.get(key).is_some_and(|(last, _)| last == index)
 }
 
@@ -340,7 +356,7 @@ mod tests {
     }
 
     fn append(chain: &mut Chain, tenant: &str, session: Option<&str>) -> serde_json::Value {
-        let link = chain.link(place(tenant, session));
+        let link = Link::of(place(tenant, session));
         let mut line = Vec::new();
         chain.beginning(&link, &mut line);
         line.extend_from_slice(b",\"type\":\"start\"}");
@@ -390,7 +406,7 @@ mod tests {
         let mut sessions = Sessions::new(2);
         for index in 0..1_000 {
             sessions.accept(session_key("t", "x"), index, LeafHash::ZERO);
-            assert!(sessions.wrote.len() <= 66);
+            assert!(sessions.wrote.len() <= 68);
         }
         assert_eq!(sessions.end(&session_key("t", "x")).map(|end| end.seq), Some(999));
     }
@@ -399,7 +415,7 @@ mod tests {
     fn time_never_runs_backwards() {
         let mut chain = Chain::new("maais/1".into());
         let late = Timestamp::from_second(100).unwrap();
-        let link = chain.link(Place { time: late, ..place("a", None) });
+        let link = Link::of(Place { time: late, ..place("a", None) });
         chain.accept(&link, LeafHash::of(b"x"));
         assert_eq!(chain.time(Timestamp::UNIX_EPOCH), late);
     }

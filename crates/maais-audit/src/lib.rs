@@ -12,6 +12,7 @@
 
 mod anchored;
 mod base;
+mod blocks;
 pub mod canonical;
 mod chain;
 mod compress;

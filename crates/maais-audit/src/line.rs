@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::canonical;
 use crate::chain::{BEGINNING_BYTES, Chain, LINE_BYTES_MAX, Link, Mode, Place};
 use crate::entry::Kind;
 use crate::inspect::Alone;
@@ -68,32 +69,39 @@ pub(crate) fn check(chain: &mut Chain, keys: &mut Keyring, line: &[u8], alone: &
     if line.len() > LINE_BYTES_MAX {
         return Err(bad(BadKind::Unreadable, format!("longer than {LINE_BYTES_MAX} bytes")));
     }
-    if let (Some(place), Ok(Some(kind))) = (quick(line), &alone.form)
-        && chain.time(place.time) == place.time
-        && let Some(link) = continuing(chain, place, line)
-    {
-        return take(chain, keys, line, alone.leaf, &link, *kind);
+    if let Some((link, kind)) = quickly(chain, line, alone) {
+        return take(chain, keys, line, alone.leaf, &link, kind);
     }
     let fields: Fields<'_> = serde_json::from_slice(line)
         .map_err(|error| bad(BadKind::Unreadable, format!("not a record: {error}")))?;
     let (mode, time, kind) = check_fields(chain, &fields)?;
     let place = Place { mode, tenant: &fields.tenant, session: fields.session.as_deref(), time };
-    let Some(link) = continuing(chain, place, line) else {
+    let link = Link::of(place);
+    if beginning_of(chain, &link, line).is_none() {
         let why = "its tenant or session chain does not continue the one before it, or its time is spelled otherwise";
         return Err(bad(BadKind::Wrong, why));
-    };
-    if let Err(error) = &alone.form {
-        return Err(bad(BadKind::Wrong, error.to_string()));
     }
+    canonical::check(line).map_err(|error| bad(BadKind::Wrong, error.to_string()))?;
     take(chain, keys, line, alone.leaf, &link, kind)
 }
 
-/// The place in the chain, if the line begins as the chain asks for.
-fn continuing<'a>(chain: &Chain, place: Place<'a>, line: &[u8]) -> Option<Link<'a>> {
-    let link = chain.link(place);
+/// The place in the chain and the kind, if what was seen of the line alone is enough to say that it is good.
+fn quickly<'a>(chain: &Chain, line: &'a [u8], alone: &Alone) -> Option<(Link<'a>, Kind)> {
+    let quick = alone.quick.as_ref()?;
+    let kind = quick.form.as_ref().ok().copied().flatten()?;
+    let (session, key) = quick.session(line).unzip();
+    let place = Place { mode: quick.mode, tenant: quick.tenant(line)?, session, time: quick.time };
+    let link = Link::with(place, key);
+    let is_next = chain.time(place.time) == place.time && beginning_of(chain, &link, line) == Some(quick.end);
+    is_next.then_some((link, kind))
+}
+
+/// Where the beginning of the line ends, if it is what the chain asks for.
+fn beginning_of(chain: &Chain, link: &Link<'_>, line: &[u8]) -> Option<usize> {
     let mut beginning = Vec::with_capacity(BEGINNING_BYTES);
-    chain.beginning(&link, &mut beginning);
-    (line.starts_with(&beginning) && line.get(beginning.len()) == Some(&b',')).then_some(link)
+    chain.beginning(link, &mut beginning);
+    let is_it = line.starts_with(&beginning) && line.get(beginning.len()) == Some(&b',');
+    is_it.then_some(beginning.len())
 }
 
 fn take(
@@ -121,42 +129,6 @@ fn check_roll(chain: &Chain, line: &[u8]) -> Result<(), String> {
         true => Ok(()),
         false => Err("its roll is not that of the records before it".to_owned()),
     }
-}
-
-/// Where a record belongs, if its line begins as ours do and has no escapes there. What is passed over here must be
-/// what the chain says.
-fn quick(line: &[u8]) -> Option<Place<'_>> {
-    let rest = line.strip_prefix(b"{\"_log\":\"")?;
-    let (_, rest) = text(rest)?;
-    let (mode, rest) = text(rest.strip_prefix(b",\"_mode\":\"")?)?;
-    let (_, rest) = text(rest.strip_prefix(b",\"_prev\":\"")?)?;
-    let rest = number(rest.strip_prefix(b",\"_seq\":")?);
-    let (session, rest) = match rest.strip_prefix(b",\"_session\":\"") {
-        None => (None, rest),
-        Some(rest) => {
-            let (session, rest) = text(rest)?;
-            let (_, rest) = text(rest.strip_prefix(b",\"_session_prev\":\"")?)?;
-            (Some(session), number(rest.strip_prefix(b",\"_session_seq\":")?))
-        }
-    };
-    let (tenant, rest) = text(rest.strip_prefix(b",\"_tenant\":\"")?)?;
-    let (_, rest) = text(rest.strip_prefix(b",\"_tenant_prev\":\"")?)?;
-    let rest = number(rest.strip_prefix(b",\"_tenant_seq\":")?);
-    let (time, _) = text(rest.strip_prefix(b",\"_time\":\"")?)?;
-    Some(Place { mode: Mode::of(mode)?, tenant, session, time: time.parse().ok()? })
-}
-
-/// A text without escapes, and what follows its quote.
-fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let end = memchr::memchr2(b'"', b'\\', bytes)?;
-    let (text, rest) = bytes.split_at_checked(end)?;
-    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
-}
-
-/// What follows a number.
-fn number(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
-    bytes.get(end..).unwrap_or_default()
 }
 
 fn check_fields(chain: &Chain, fields: &Fields<'_>) -> Result<(Mode, Timestamp, Kind), Bad> {
@@ -201,7 +173,7 @@ mod tests {
 
     fn beginning(chain: &Chain, place: Place<'_>) -> Vec<u8> {
         let mut line = Vec::new();
-        chain.beginning(&chain.link(place), &mut line);
+        chain.beginning(&Link::of(place), &mut line);
         line
     }
 

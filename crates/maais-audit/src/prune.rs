@@ -22,8 +22,8 @@ use crate::entry::{AppendError, Kind};
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{Fields, Good};
-use crate::scan::{Fault, scan_upto};
-use crate::segment::{Line, Lines};
+use crate::scan::{Fault, Shown, scan_upto};
+use crate::segment::Lines;
 use crate::slot::OpenError;
 use crate::storage::{File, Storage};
 
@@ -150,10 +150,10 @@ pub(crate) fn prepare(
     let mut first = old.as_ref().map(|old| old.times.0);
     let mut written = Ok(());
     let origin = origin(layout).map_err(at_dir)?.into();
-    let mut visit = |good: Good, line: &Line, chain: &Chain, _: &crate::keys::Keyring| {
+    let mut visit = |good: Good, line: &Shown<'_>, chain: &Chain, _: &crate::keys::Keyring| {
         first = first.or(Some(good.time));
         if good.kind == Kind::Key {
-            let line = String::from_utf8_lossy(&line.bytes).into_owned();
+            let line = String::from_utf8_lossy(line.bytes).into_owned();
             keys.push(KeyLine { index: chain.size() - 1, line });
         }
         if written.is_ok() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
-use crate::chain::{BEGINNING_BYTES, Chain, LINE_BYTES_MAX, Mode, Place, TENANTS_MAX};
+use crate::chain::{BEGINNING_BYTES, Chain, LINE_BYTES_MAX, Link, Mode, Place, TENANTS_MAX};
 use crate::entry::{AppendError, Entry, Kind, ending, system_entry};
 use crate::keys;
 use crate::leaf::LeafHash;
@@ -161,7 +161,7 @@ impl Queue {
         let time = state.chain.time(entry.time);
         let mode = self.durability.mode();
         let place = Place { mode, tenant: entry.tenant, session: entry.session, time };
-        let link = state.chain.link(place);
+        let link = Link::of(place);
         let mut line = Vec::with_capacity(BEGINNING_BYTES + ending.len() + 1);
         state.chain.beginning(&link, &mut line);
         line.extend_from_slice(ending);

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::base::{self, Base, Restored};
+use crate::blocks::{Block, Blocks, Cut};
 use crate::chain::Chain;
 use crate::entry::Kind;
 use crate::head::Head;
@@ -20,7 +21,7 @@ use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{self, Bad, BadKind, Fields, Good};
 use crate::prune;
-use crate::segment::{Line, LinePlace, Lines};
+use crate::segment::LinePlace;
 use crate::writer::TORN_BYTES_MAX;
 
 /// The first record that is not what it must be.
@@ -88,7 +89,17 @@ pub(crate) const NOT_NAMED: &str =
     "the log begins with a later record, and no record says that those before it were pruned";
 
 /// What is shown of each good record.
-pub(crate) type Visit<'a> = &'a mut dyn FnMut(Good, &Line, &Chain, &Keyring);
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(Good, &Shown<'_>, &Chain, &Keyring);
+
+/// A good record's line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    /// The first record of its segment.
+    pub(crate) first: u64,
+    pub(crate) bytes: &'a [u8],
+    /// Whether a value may be sealed in it.
+    pub(crate) sealed: bool,
+}
 
 /// Walks over the log, shows each good record to `visit`, and stops at the first that is not.
 pub(crate) fn scan(
@@ -123,25 +134,37 @@ fn walk(
         return Ok(walk);
     }
     let last = segments.last().map(|(first, _)| *first);
-    inspected(Lines::new(segments), |lines| {
+    inspected(Blocks::new(segments), |blocks| {
         let mut before: Option<LinePlace> = None;
-        while let Some(next) = lines.next() {
-            let Inspected { line, alone } = match next {
+        while let Some(next) = blocks.next() {
+            let Inspected { block, lines, .. } = match next {
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    walk.broken = Some(unreadable(lines.place(), &walk, &error)?);
+                    walk.broken = Some(unreadable(blocks.place(), &walk, &error)?);
                     return Ok(walk);
                 }
                 next => next?,
             };
-            match check(&mut walk, &line, &alone) {
-                Ok(good) => visit(good, &line, &walk.chain, &walk.keys),
-                Err(bad) => {
-                    let rest = Rest::of(lines)?;
-                    walk.broken = Some(walk.broken_by(line, bad, before, rest, head, last));
-                    return Ok(walk);
+            for (at, (cut, alone)) in lines.iter().enumerate() {
+                let bytes = block.bytes_of(cut);
+                match check(&mut walk, &block, cut, alone) {
+                    Ok(good) => {
+                        let shown = Shown { first: block.place.first, bytes, sealed: alone.sealed };
+                        visit(good, &shown, &walk.chain, &walk.keys);
+                    }
+                    Err(bad) => {
+                        let before = match at.checked_sub(1).and_then(|at| lines.get(at)) {
+                            Some((cut, _)) => Some(block.place_of(cut)),
+                            None => before,
+                        };
+                        let rest = Rest::of(&block, lines.get(at + 1..).unwrap_or_default(), blocks)?;
+                        let line = Line { place: block.place_of(cut), bytes: bytes.to_vec() };
+                        walk.broken = Some(walk.broken_by(&line, bad, before, rest, head, last));
+                        return Ok(walk);
+                    }
                 }
             }
-            before = Some(line.place);
+            before = lines.last().map(|(cut, _)| block.place_of(cut)).or(before);
+            blocks.reuse(block);
         }
         Ok(walk)
     })
@@ -177,7 +200,7 @@ impl Scan {
 
     fn broken_by(
         &mut self,
-        line: Line,
+        line: &Line,
         bad: Bad,
         before: Option<LinePlace>,
         rest: Rest,
@@ -186,7 +209,7 @@ impl Scan {
     ) -> Broken {
         let index = self.chain.size();
         let good_end = self.end.filter(|(first, _)| *first == line.place.first).map_or(0, |(_, end)| end);
-        let length = rest.end.unwrap_or(written_to(&line)).saturating_sub(good_end);
+        let length = rest.end.unwrap_or(written_to(line)).saturating_sub(good_end);
         let may_be_torn = matches!(bad.kind, BadKind::Unreadable | BadKind::Early);
         let torn = may_be_torn && Some(line.place.first) == last && length <= TORN_BYTES_MAX;
         if torn {
@@ -194,7 +217,7 @@ impl Scan {
         }
         let head = head.filter(|head| head.size == index + 1);
         let cited = rest.cites.or_else(|| head.map(|head| head.leaf.to_string()));
-        Broken { fault: blame(&line, index, bad, before, cited), torn }
+        Broken { fault: blame(line, index, bad, before, cited), torn }
     }
 
     /// An empty last segment: it must carry the right name too.
@@ -214,16 +237,17 @@ impl Scan {
     }
 }
 
-fn check(walk: &mut Scan, line: &Line, alone: &Alone) -> Result<Good, Bad> {
-    let (first, size) = (line.place.first, walk.chain.size());
+fn check(walk: &mut Scan, block: &Block, cut: &Cut, alone: &Alone) -> Result<Good, Bad> {
+    let (first, size) = (block.place.first, walk.chain.size());
     if walk.end.is_none_or(|(segment, _)| segment != first) && first != size {
         let why = format!("the segment begins with record {first} where {size} must follow");
         return Err(Bad { kind: BadKind::Wrong, why });
     }
-    if !line.complete {
+    if !cut.complete {
         return Err(Bad { kind: BadKind::Unreadable, why: "the line has no end".to_owned() });
     }
-    let good = line::check(&mut walk.chain, &mut walk.keys, &line.bytes, alone)?;
+    let line = block.bytes_of(cut);
+    let good = line::check(&mut walk.chain, &mut walk.keys, line, alone)?;
     if size == 0 && good.kind != Kind::Key {
         let why = "a log begins with its key, and this is another record".to_owned();
         return Err(Bad { kind: BadKind::Wrong, why });
@@ -234,14 +258,14 @@ fn check(walk: &mut Scan, line: &Line, alone: &Alone) -> Result<Good, Bad> {
     if good.kind == Kind::Pruning
         && let Some(base) = &mut walk.base
     {
-        let named = prune::named(&line.bytes);
+        let named = prune::named(line);
         base.named |= named.is_some_and(|(digest, size)| digest == base.digest && size == base.base.size);
     }
     let is_first = walk.end.is_none_or(|(segment, _)| segment != first);
     walk.begun = walk.begun.filter(|_| !is_first).or(Some(good.time));
-    let length = line.bytes.len() as u64 + 1;
+    let length = line.len() as u64 + 1;
     walk.bytes += length;
-    walk.end = Some((first, line.place.offset + length));
+    walk.end = Some((first, block.place.offset + cut.range.start as u64 + length));
     Ok(good)
 }
 
@@ -254,28 +278,43 @@ struct Rest {
 }
 
 impl Rest {
-    fn of(lines: &mut Ahead<'_, '_>) -> io::Result<Self> {
+    fn of(block: &Block, lines: &[(Cut, Alone)], blocks: &mut Ahead<'_, '_>) -> io::Result<Self> {
         let mut rest = Self { cites: None, end: None };
-        for line in lines {
-            let line = match line {
+        rest.look(block, lines);
+        for next in blocks {
+            match next {
                 // There is a fault already, and it is before this one.
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => break,
-                line => line?.line,
-            };
-            rest.end = Some(written_to(&line)).filter(|_| !is_zeros(&line)).or(rest.end);
-            if rest.cites.is_none()
-                && let Ok(fields) = serde_json::from_slice::<Fields<'_>>(&line.bytes)
-            {
-                rest.cites = Some(fields.prev.into_owned());
+                next => next.map(|Inspected { block, lines, .. }| rest.look(&block, &lines))?,
             }
         }
         Ok(rest)
     }
+
+    fn look(&mut self, block: &Block, lines: &[(Cut, Alone)]) {
+        for (cut, _) in lines {
+            let bytes = block.bytes_of(cut);
+            if !is_zeros(bytes) {
+                self.end = Some(block.place.offset + cut.range.end as u64);
+            }
+            if self.cites.is_none()
+                && let Ok(fields) = serde_json::from_slice::<Fields<'_>>(bytes)
+            {
+                self.cites = Some(fields.prev.into_owned());
+            }
+        }
+    }
+}
+
+/// A bad line, and where it stands.
+struct Line {
+    place: LinePlace,
+    bytes: Vec<u8>,
 }
 
 /// Where the line ends, if it is more than the zeros that some file systems leave after a power cut.
 fn written_to(line: &Line) -> u64 {
-    line.place.offset + if is_zeros(line) { 0 } else { line.bytes.len() as u64 }
+    line.place.offset + if is_zeros(&line.bytes) { 0 } else { line.bytes.len() as u64 }
 }
 
 /// A compressed segment that does not decompress.
@@ -291,8 +330,8 @@ fn unreadable(place: Option<&LinePlace>, walk: &Scan, error: &io::Error) -> io::
     Ok(Broken { fault, torn: false })
 }
 
-fn is_zeros(line: &Line) -> bool {
-    line.bytes.iter().all(|byte| *byte == 0)
+fn is_zeros(line: &[u8]) -> bool {
+    line.iter().all(|byte| *byte == 0)
 }
 
 /// A record that does not cite its predecessor is innocent if its own successor, or

@@ -131,10 +131,12 @@ impl Stored {
     }
 }
 
+/// How a commitment begins in a line.
+pub(crate) const MARKER: &[u8] = b"{\"$sealed\":\"";
+
 /// The commitments in a record line. Data cannot hold the marker: its `$` keys have one `$` more, and its quotes are
 /// escaped.
 pub(crate) fn markers(line: &[u8]) -> impl Iterator<Item = &str> {
-    const MARKER: &[u8] = b"{\"$sealed\":\"";
     let digest = |at: usize| {
         let rest = line.get(at + MARKER.len()..)?;
         let end = rest.iter().position(|byte| *byte == b'"')?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::entry::Kind;
 use crate::layout::Layout;
 use crate::redact::{each_stored, ranges};
+use crate::scan::Shown;
 use crate::seal::{Stored, Unsealed, markers, open};
 use crate::verify::Verdict;
 
@@ -57,9 +58,10 @@ impl SealedWalk {
         }
     }
 
-    /// Looks at one record, in the segment that begins with `first`.
-    pub(crate) fn look(&mut self, line: &[u8], first: u64, index: u64, kind: Kind) {
-        if !self.available {
+    /// Looks at one record.
+    pub(crate) fn look(&mut self, shown: &Shown<'_>, index: u64, kind: Kind) {
+        let Shown { first, bytes: line, sealed } = *shown;
+        if !self.available || !(sealed || kind == Kind::Redaction) {
             return;
         }
         if kind == Kind::Redaction {

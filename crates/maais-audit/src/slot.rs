@@ -24,9 +24,9 @@ use crate::leaf::{LeafHash, to_hex};
 use crate::line::Good;
 use crate::note::Skey;
 use crate::prune;
-use crate::scan::{Broken, Fault, NOT_NAMED, Scan, StandsOn, scan};
+use crate::scan::{Broken, Fault, NOT_NAMED, Scan, Shown, StandsOn, scan};
 use crate::seal::random;
-use crate::segment::{Line, PACKED};
+use crate::segment::PACKED;
 use crate::storage::{Storage, replace};
 
 /// The longest name of a log: it must fit the head and a checkpoint's first line.
@@ -172,10 +172,10 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     let mut remembered = None;
     let mut redactions = Vec::new();
     let mut bases = Vec::new();
-    let mut visit = |good: Good, line: &Line, chain: &Chain, _: &Keyring| {
+    let mut visit = |good: Good, line: &Shown<'_>, chain: &Chain, _: &Keyring| {
         match good.kind {
             Kind::Redaction => redactions.push(chain.size() - 1),
-            Kind::Pruning => bases.extend(prune::named(&line.bytes).map(|(digest, _)| digest)),
+            Kind::Pruning => bases.extend(prune::named(line.bytes).map(|(digest, _)| digest)),
             _ => {}
         }
         if head.as_ref().is_some_and(|head| head.size == chain.size()) {

@@ -240,7 +240,7 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
     })?;
     let mut values = SealedWalk::new(layout);
     let walk = scan(layout, origin, head_now, &mut |good, line, chain, keys| {
-        values.look(&line.bytes, line.place.first, chain.size() - 1, good.kind);
+        values.look(line, chain.size() - 1, good.kind);
         seen.look(chain.size() - 1, good.leaf, good.time, head_now, &known);
         remembered.compare(chain.tree(), keys);
         witnesses.iter_mut().for_each(|witnesses| witnesses.compare(chain.tree(), good.time));
