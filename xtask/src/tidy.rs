@@ -9,6 +9,7 @@ mod python;
 mod rust;
 mod sizes;
 mod traces;
+mod verifier;
 
 use std::fs;
 
@@ -51,6 +52,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Verdict, String> {
     complaints.extend(names::check(&sources));
     complaints.extend(traces::check(&sources));
     complaints.extend(arrows::check(&workspace.metadata)?);
+    complaints.extend(verifier::check(&sources));
     for complaint in &complaints {
         println!("{complaint}");
     }

@@ -134,6 +134,16 @@ impl Base {
     }
 }
 
+/// The digest of the base that a record of a pruning names, and how many records that is.
+pub(crate) fn named(line: &[u8]) -> Option<(String, u64)> {
+    #[derive(Deserialize)]
+    struct Body {
+        base: String,
+        records: u64,
+    }
+    serde_json::from_slice::<Body>(line).ok().map(|body| (body.base, body.records))
+}
+
 fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", to_hex(&Sha256::digest(bytes)))
 }

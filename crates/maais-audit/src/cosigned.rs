@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use crate::leaf::LeafHash;
 use crate::line::Fields;
 use crate::note::Checkpoint;
 use crate::proof::{Levels, ProveError, for_each_line, newest_of, pruned_leaves, standing_on};
+use crate::remembered::notes;
 use crate::storage::{Disk, Storage, replace};
 use crate::submission::Submission;
 
@@ -181,7 +182,7 @@ pub fn keep_cosigned(log_dir: &Path, note: &str) -> io::Result<()> {
 }
 
 fn thin_out(layout: &Layout) -> io::Result<()> {
-    let notes = cosigned(layout)?;
+    let notes = notes(&layout.cosigned())?;
     let half = notes.len() / 2;
     let mut kept = String::new();
     for (index, note) in notes.iter().enumerate() {
@@ -198,17 +199,7 @@ fn thin_out(layout: &Layout) -> io::Result<()> {
 ///
 /// If the file is there and cannot be read.
 pub fn kept_cosigned(log_dir: &Path) -> io::Result<Vec<String>> {
-    cosigned(&Layout { dir: log_dir.to_owned(), head: PathBuf::new() })
-}
-
-/// The same. A line that is no JSON text was torn when it was written.
-pub(crate) fn cosigned(layout: &Layout) -> io::Result<Vec<String>> {
-    let file = match fs::File::open(layout.cosigned()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        file => file?,
-    };
-    let lines: Result<Vec<_>, _> = BufReader::new(file).split(b'\n').collect();
-    Ok(lines?.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    notes(&Layout { dir: log_dir.to_owned(), head: PathBuf::new() }.cosigned())
 }
 
 /// A size of what is in memory.

@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use crate::base::Base;
+use crate::base::{Base, named};
 use crate::chain::LINE_BYTES_MAX;
 use crate::entry::Kind;
 use crate::keys;
@@ -26,7 +26,6 @@ use crate::note::{Checkpoint, Vkey};
 use crate::proof::{
     Levels, Newest, ProveError, check_inclusion, for_each_line, newest, pruned_leaves, standing_on,
 };
-use crate::prune::named;
 use crate::roll::{Roll, RollProof, RollRoot};
 
 const FORMAT: &str = "maais-extract@v1";

@@ -25,6 +25,7 @@ mod folder;
 mod growing;
 mod head;
 mod inspect;
+mod key_chain;
 mod keys;
 mod layout;
 mod leaf;
@@ -65,6 +66,7 @@ pub use cosigned::{
 pub use entry::{AppendError, Entry, Kind, NoKind, Receipt, SYSTEM_TENANT};
 pub use extract::{ExtractError, ExtractReport, extract, verify_extract};
 pub use folder::{Folder, Prover, StoredLine, StoredLines, folders};
+pub use key_chain::{KeyChain, key_records};
 pub use layout::SLOTS_MAX;
 pub use leaf::{LeafHash, NoLeafHash};
 pub use log::{Log, Options};

@@ -75,6 +75,14 @@ pub enum ProofError {
     /// Its checkpoint is not what it must be.
     #[error(transparent)]
     Note(#[from] NoteError),
+    /// The keys do not lead to one another.
+    #[error("the key record {index} does not follow: {why}")]
+    Keys {
+        /// Which record of the log.
+        index: u64,
+        /// What is wrong.
+        why: String,
+    },
     /// The hashes do not lead to the root.
     #[error("the hashes do not lead to the root: it proves something else")]
     Wrong,

@@ -253,16 +253,6 @@ pub(crate) fn finish(
     sweep(storage, layout).map(drop)
 }
 
-/// The digest of the base that a record of a pruning names, and how many records that is.
-pub(crate) fn named(line: &[u8]) -> Option<(String, u64)> {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        base: String,
-        records: u64,
-    }
-    serde_json::from_slice::<Body>(line).ok().map(|body| (body.base, body.records))
-}
-
 fn origin(layout: &Layout) -> io::Result<String> {
     Ok(fs::read_to_string(layout.origin())?.trim_end_matches('\n').to_owned())
 }

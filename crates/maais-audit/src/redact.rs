@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 use crate::entry::AppendError;
 use crate::layout::Layout;
 use crate::leaf::to_hex;
-use crate::seal::{Stored, markers};
+use crate::seal::markers;
+use crate::sealed::each_stored;
 use crate::segment::Lines;
 use crate::slot::OpenError;
 use crate::storage::{Storage, replace};
@@ -180,15 +181,6 @@ impl Found {
     }
 }
 
-/// The record ranges that a redaction record names.
-pub(crate) fn ranges(line: &[u8]) -> Vec<(u64, u64)> {
-    #[derive(Deserialize)]
-    struct Body {
-        ranges: Vec<(u64, u64)>,
-    }
-    serde_json::from_slice::<Body>(line).map(|body| body.ranges).unwrap_or_default()
-}
-
 /// Destroys the subject's key and overwrites its values.
 pub(crate) fn erase(storage: &dyn Storage, layout: &Layout, subject: &str) -> Result<(), RedactError> {
     let key = layout.keys_dir().join(subject);
@@ -228,19 +220,4 @@ fn blank(storage: &dyn Storage, path: &Path, subject: &str) -> io::Result<()> {
         file.write_at(&vec![b' '; length], at)?;
     }
     file.sync()
-}
-
-/// Every value of a sidecar, and where its box begins in the file. Lines that are none are passed over.
-pub(crate) fn each_stored(path: &Path, mut see: impl FnMut(u64, Stored)) -> io::Result<()> {
-    let text = fs::read(path)?;
-    let mut at = 0_u64;
-    for line in text.split(|byte| *byte == b'\n') {
-        if let Ok(stored) = serde_json::from_slice::<Stored>(line) {
-            let name = b"\"box\":\"";
-            let place = line.windows(name.len()).rposition(|window| window == name);
-            see(at + place.map_or(0, |place| place + name.len()) as u64, stored);
-        }
-        at += line.len() as u64 + 1;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 
 use crate::head::Head;
 use crate::keys::Keyring;
@@ -44,7 +45,7 @@ impl Remembered {
             }
             None => {}
         }
-        for note in history(layout)? {
+        for note in notes(&layout.checkpoints())? {
             all.add(Source::History, &note, origin);
         }
         outside.iter().for_each(|note| all.add(Source::Outside, note, origin));
@@ -110,9 +111,10 @@ impl Remembered {
     }
 }
 
-/// The checkpoints of the history. A line that is none was torn when it was written.
-fn history(layout: &Layout) -> io::Result<Vec<String>> {
-    let file = match File::open(layout.checkpoints()) {
+/// Signed notes, each a JSON text on a line, in a file; none if there is no file. A line that is no such text was torn
+/// when it was written.
+pub(crate) fn notes(path: &Path) -> io::Result<Vec<String>> {
+    let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         file => file?,
     };

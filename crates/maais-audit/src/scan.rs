@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::base::{self, Base, Restored};
 use crate::blocks::{Block, Blocks, Cut};
-use crate::chain::Chain;
+use crate::chain::{Chain, LINE_BYTES_MAX};
 use crate::entry::Kind;
 use crate::head::Head;
 use crate::inspect::{Ahead, Alone, Inspected, inspected};
@@ -20,9 +20,13 @@ use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::line::{self, Bad, BadKind, Fields, Good};
-use crate::prune;
 use crate::segment::LinePlace;
-use crate::writer::TORN_BYTES_MAX;
+
+/// Bytes that wait for one flush. Beyond it callers wait to be let in.
+pub(crate) const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// The most that a power cut can leave half-written: one batch, and the line that filled it.
+const TORN_BYTES_MAX: u64 = (BATCH_BYTES_MAX + LINE_BYTES_MAX + 1) as u64;
 
 /// The first record that is not what it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -258,7 +262,7 @@ fn check(walk: &mut Scan, block: &Block, cut: &Cut, alone: &Alone) -> Result<Goo
     if good.kind == Kind::Pruning
         && let Some(base) = &mut walk.base
     {
-        let named = prune::named(line);
+        let named = base::named(line);
         base.named |= named.is_some_and(|(digest, size)| digest == base.digest && size == base.base.size);
     }
     let is_first = walk.end.is_none_or(|(segment, _)| segment != first);

@@ -1,14 +1,15 @@
 //! Whether the values behind the commitments of a log are there, were erased in good order, or are missing.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::entry::Kind;
 use crate::layout::Layout;
-use crate::redact::{each_stored, ranges};
 use crate::scan::Shown;
 use crate::seal::{Stored, Unsealed, markers, open};
 use crate::verify::Verdict;
@@ -131,6 +132,30 @@ impl SealedWalk {
         let verdict = if gone + changed > 0 { Verdict::Fails(why) } else { Verdict::Holds(why) };
         (verdict, self.count)
     }
+}
+
+/// The record ranges that a redaction record names.
+fn ranges(line: &[u8]) -> Vec<(u64, u64)> {
+    #[derive(Deserialize)]
+    struct Body {
+        ranges: Vec<(u64, u64)>,
+    }
+    serde_json::from_slice::<Body>(line).map(|body| body.ranges).unwrap_or_default()
+}
+
+/// Every value of a sidecar, and where its box begins in the file. Lines that are none are passed over.
+pub(crate) fn each_stored(path: &Path, mut see: impl FnMut(u64, Stored)) -> io::Result<()> {
+    let text = fs::read(path)?;
+    let mut at = 0_u64;
+    for line in text.split(|byte| *byte == b'\n') {
+        if let Ok(stored) = serde_json::from_slice::<Stored>(line) {
+            let name = b"\"box\":\"";
+            let place = line.windows(name.len()).rposition(|window| window == name);
+            see(at + place.map_or(0, |place| place + name.len()) as u64, stored);
+        }
+        at += line.len() as u64 + 1;
+    }
+    Ok(())
 }
 
 fn named(records: &[u64]) -> String {

@@ -175,7 +175,7 @@ fn read(storage: &dyn Storage, layout: Layout, lock: File, deployment: &str) -> 
     let mut visit = |good: Good, line: &Shown<'_>, chain: &Chain, _: &Keyring| {
         match good.kind {
             Kind::Redaction => redactions.push(chain.size() - 1),
-            Kind::Pruning => bases.extend(prune::named(line.bytes).map(|(digest, _)| digest)),
+            Kind::Pruning => bases.extend(base::named(line.bytes).map(|(digest, _)| digest)),
             _ => {}
         }
         if head.as_ref().is_some_and(|head| head.size == chain.size()) {

@@ -14,14 +14,13 @@ use serde::Serialize;
 
 use crate::anchored::{Anchored, Cosignatures};
 use crate::base::{self, Base};
-use crate::cosigned::cosigned;
 use crate::head::Head;
 use crate::keys::Keyring;
 use crate::layout::Layout;
 use crate::leaf::LeafHash;
 use crate::note::{Checkpoint, Vkey};
 use crate::quorum::WitnessPolicy;
-use crate::remembered::{Remembered, Source};
+use crate::remembered::{Remembered, Source, notes};
 use crate::scan::{Fault, NOT_NAMED, Scan, scan};
 use crate::sealed::{SealedCount, SealedWalk};
 use crate::tree::{RootHash, Tree};
@@ -225,7 +224,7 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         return Ok(without_name(layout, head_now));
     };
     let mut remembered = Remembered::collect(layout, &origin, head_now, &options.checkpoints)?;
-    let kept = cosigned(layout)?;
+    let kept = notes(&layout.cosigned())?;
     let mut witnesses = options
         .witnesses
         .as_ref()

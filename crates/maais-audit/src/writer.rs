@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::chain::{Chain, LINE_BYTES_MAX};
+use crate::chain::Chain;
 use crate::entry::AppendError;
 use crate::flush::{Aside, Done, prepare};
 use crate::growing::{Growing, failed};
@@ -19,15 +19,10 @@ use crate::leaf::LeafHash;
 use crate::note::Skey;
 use crate::publish::Publisher;
 use crate::queue::BatchOutcome;
+use crate::scan::BATCH_BYTES_MAX;
 use crate::seal::{Locked, NewKey};
 use crate::storage::{File, Storage};
 use crate::tree::Tree;
-
-/// Bytes that wait for one flush. Beyond it callers wait to be let in.
-pub(crate) const BATCH_BYTES_MAX: usize = 256 * 1024;
-
-/// The most that a power cut can leave half-written: one batch, and the line that filled it.
-pub(crate) const TORN_BYTES_MAX: u64 = (BATCH_BYTES_MAX + LINE_BYTES_MAX + 1) as u64;
 
 /// Records that reach the disk together.
 #[derive(Debug)]

@@ -15,7 +15,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use fixture::{append, head, home, lines, log_of, open, segment, verified};
-use maais_audit::{Checkpoint, Kind, LeafHash, Log, OpenError, Options, VerifyOptions, Vkey, read, verify};
+use maais_audit::{
+    Checkpoint, KeyChain, Kind, LeafHash, Log, OpenError, Options, VerifyOptions, Vkey, key_records, prove,
+    read, verify,
+};
 use serde_json::Value;
 
 fn checkpoint(home: &Path) -> String {
@@ -192,4 +195,43 @@ fn nobody_but_the_log_writes_key_records() {
     let body = fixture::body(0);
     let entry = maais_audit::Entry { kind: Kind::Key, ..fixture::entry(&body) };
     assert!(matches!(log.append(entry), Err(maais_audit::AppendError::Malformed { .. })));
+}
+
+#[test]
+fn whoever_was_told_the_first_key_can_check_a_proof_of_a_later_epoch() {
+    let home = home();
+    let log = open(home.path());
+    for n in 0..12 {
+        append(&log, n).unwrap();
+        if n % 4 == 3 {
+            log.rotate_key(jiff::Timestamp::now()).unwrap();
+        }
+    }
+    drop(log);
+    let dir = home.path().join("log/0");
+    let records = key_records(&dir).unwrap();
+    assert_eq!(records.len(), 4);
+    let first: Vkey = verified(home.path()).logs[0].vkey.as_ref().unwrap().parse().unwrap();
+    let proof = prove(&dir, 3).unwrap();
+    let line = read(home.path()).unwrap().nth(3).unwrap().unwrap().line;
+    assert!(proof.check(line.as_bytes(), &first).is_err(), "another key signed since");
+    let follow = |records: &[String]| KeyChain::follow(&first, records.iter().map(String::as_str));
+    let chain = follow(&records).unwrap();
+    let size = Checkpoint::parse(&proof.checkpoint).unwrap().size;
+    proof.check(line.as_bytes(), chain.of_size(size).unwrap()).unwrap();
+
+    // Left out, doubled, moved, of another log, or with a key of one's own: not followed.
+    for at in 0..records.len() {
+        let mut bad = records.clone();
+        bad.remove(at);
+        assert!(at == 3 || follow(&bad).is_err(), "{at} left out");
+        let mut bad = records.clone();
+        bad.insert(at, records[at].clone());
+        assert!(follow(&bad).is_err(), "{at} doubled");
+    }
+    let other = fixture::log_of(2);
+    let foreign = key_records(&other.path().join("log/0")).unwrap();
+    assert!(follow(&foreign).is_err());
+    assert!(follow(&[records[0].clone(), foreign[0].clone()]).is_err());
+    assert!(follow(&[]).is_err());
 }

@@ -17,7 +17,7 @@ use maais_runtime::Config;
 pub(crate) use audit_query::{Export, Query};
 pub(crate) use compress::Compress;
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
-pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
+pub(crate) use proofs::{CheckExtract, CheckProof, Extract, Keys, OneLog, Prove, Tiles};
 pub(crate) use prune::Prune;
 pub(crate) use redact::Redact;
 pub(crate) use replay::Replay;
@@ -185,6 +185,8 @@ pub(crate) enum Audit {
     Prune(Prune),
     /// Derive every decision again from what was recorded, and report what differs.
     Replay(Replay),
+    /// Print the key records, which lead from the first key to today's.
+    Keys(Keys),
     /// Write the log as C2SP tiles, for the tools of transparency logs.
     Tiles(Tiles),
     /// Print the newest records.

@@ -48,6 +48,16 @@ fn a_proof_holds_for_its_record_and_key_alone() {
     assert!(code == 2 && out.contains("does not hold"), "{out}");
     let (_, other) = logged();
     assert_eq!(check("1.proof", "1.json", &other).0, 2);
+    let (code, keys, _) = maais(dir, &["audit", "keys"]);
+    assert!(code == 0 && keys.lines().count() == 1, "{keys}");
+    fs::write(dir.join("keys"), keys).unwrap();
+    let followed = |key: &str| {
+        let args = ["audit", "check-proof", "1.proof", "--record", "1.json", "--keys", "keys", "--vkey", key];
+        maais(dir, &args)
+    };
+    assert_eq!(followed(&vkey).0, 0);
+    let (code, out, _) = followed(&other);
+    assert!(code == 2 && out.contains("does not follow"), "{out}");
     assert_eq!(check("missing", "1.json", &vkey).0, 1);
     let (code, _, err) = maais(dir, &["audit", "prove", "999"]);
     assert!(code == 1 && err.contains("999 is beyond"), "{err}");

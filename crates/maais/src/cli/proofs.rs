@@ -32,6 +32,13 @@ pub(crate) struct Prove {
     pub(crate) log: OneLog,
 }
 
+/// Print the records that put keys in force.
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    pub(crate) log: OneLog,
+}
+
 /// Check a proof without the log.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code: 0 it holds, 2 it does not, 1 it cannot be read.")]
@@ -42,9 +49,12 @@ pub(crate) struct CheckProof {
     /// The record, as `maais audit show INDEX --json` wrote it.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: PathBuf,
-    /// The key that signed the proof's checkpoint, as somebody told you whom you believe.
+    /// The key that signed the proof's checkpoint, as somebody told you whom you believe; with `--keys`, the log's first.
     #[arg(long, value_name = "VKEY")]
     pub(crate) vkey: Vkey,
+    /// The log's key records, as `maais audit keys` wrote them: from the first key to the one that signed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

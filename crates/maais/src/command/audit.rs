@@ -42,6 +42,7 @@ pub(crate) fn run(command: &Audit) -> Done {
         Audit::Replay(args) => replay::run(args),
         Audit::Compress(args) => compress::run(args),
         Audit::Prune(args) => prune::run(args),
+        Audit::Keys(args) => proofs::keys(args),
         Audit::Tiles(args) => proofs::tiles(args),
         Audit::Tail { home, lines, follow, json } => tail(home, *lines, *follow, *json),
         Audit::Query(args) => query::run(args),

@@ -5,10 +5,10 @@ use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use maais_runtime::audit::{self, ExtractError, Proof};
+use maais_runtime::audit::{self, Checkpoint, ExtractError, KeyChain, Proof, ProofError};
 use serde_json::json;
 
-use crate::cli::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
+use crate::cli::{CheckExtract, CheckProof, Extract, Keys, OneLog, Prove, Tiles};
 use crate::command::{Done, print_json, verdict};
 use crate::term::{BAD, GOOD, paint, printable, say, say_raw};
 
@@ -32,14 +32,32 @@ pub(super) fn prove(args: &Prove) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints the key records.
+pub(super) fn keys(args: &Keys) -> Done {
+    for line in audit::key_records(&args.log.dir()?)? {
+        say_raw!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Holds a record against a proof: with the key itself, or with the one that the records of keys lead to.
+fn held(args: &CheckProof, proof: &Proof, line: &[u8], keys: Option<&str>) -> Result<Checkpoint, ProofError> {
+    let Some(keys) = keys else { return proof.check(line, &args.vkey) };
+    let chain = KeyChain::follow(&args.vkey, keys.lines().filter(|line| !line.is_empty()))?;
+    let size = Checkpoint::parse(&proof.checkpoint)?.size;
+    let key = chain.of_size(size).ok_or(ProofError::Form { why: "no key was in force at its size" })?;
+    proof.check(line, key)
+}
+
 /// Says whether a proof holds.
 pub(super) fn check_proof(args: &CheckProof) -> Done {
     let text = read(&args.proof)?;
     let record = read(&args.record)?;
     // One line; the newline is not part of the record.
     let line = record.strip_suffix('\n').unwrap_or(&record);
-    let found =
-        Proof::parse(&text).and_then(|proof| Ok((proof.index, proof.check(line.as_bytes(), &args.vkey)?)));
+    let keys = args.keys.as_deref().map(read).transpose()?;
+    let found = Proof::parse(&text)
+        .and_then(|proof| Ok((proof.index, held(args, &proof, line.as_bytes(), keys.as_deref())?)));
     if args.json {
         print_json(&match &found {
             Ok((index, checkpoint)) => {
