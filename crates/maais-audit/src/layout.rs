@@ -3,6 +3,7 @@
 //! ```text
 //! HOME/log/<slot>/lock            held by the process that writes
 //! HOME/log/<slot>/compressing     held by the process that compresses
+//! HOME/log/<slot>/reserve         room that is given up when the disk is full, where records are buffered
 //! HOME/log/<slot>/origin          the log's name for ever: `deployment/replica`
 //! HOME/log/<slot>/seg/<first>.jsonl   the records; the name is the first one's index
 //! HOME/log/<slot>/seg/<first>.jsonl.zst   the same, compressed
@@ -68,6 +69,10 @@ impl Layout {
 
     pub(crate) fn compressing(&self) -> PathBuf {
         self.dir.join("compressing")
+    }
+
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.dir.join("reserve")
     }
 
     pub(crate) fn origin(&self) -> PathBuf {

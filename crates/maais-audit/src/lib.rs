@@ -85,5 +85,5 @@ pub use slot::OpenError;
 pub use submission::{NoSubmission, Submission};
 pub use tiles::export_tiles;
 pub use tree::RootHash;
-pub use verify::{Known, LogReport, Report, Verdict, VerifyError, VerifyOptions, verify};
+pub use verify::{Known, LogReport, Report, Verdict, VerifyError, VerifyOptions, verify, verify_telling};
 pub use witness::{Cosigned, Refusal, SUBMISSION_BYTES_MAX, Witness, WitnessError};

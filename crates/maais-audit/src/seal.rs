@@ -177,9 +177,15 @@ pub(crate) fn open(layout: &Layout, sidecar: &Path, stored: &Stored) -> Result<U
     let key = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Unsealed::Erased),
         Err(source) => return Err(UnsealError::Io { path, source }),
+        Ok(key) if is_blank_key(&key) => return Ok(Unsealed::Erased),
         Ok(key) => key,
     };
     decrypt(&key, stored).map(Unsealed::Present).ok_or_else(changed)
+}
+
+/// Whether it never reached the disk, as a power cut may leave it, or was overwritten to be removed.
+fn is_blank_key(key: &[u8]) -> bool {
+    key.iter().all(|byte| *byte == 0)
 }
 
 fn decrypt(key: &[u8], stored: &Stored) -> Option<Value> {
@@ -302,6 +308,7 @@ impl Vault {
         let path = self.layout.keys_dir().join(subject);
         let (key, is_kept) = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (random()?, false),
+            Ok(blank) if is_blank_key(&blank) => (random()?, false),
             bytes => {
                 let no_key =
                     |_| io::Error::other(format!("`{}` is no key; restore it from a backup", path.display()));
@@ -372,6 +379,21 @@ mod tests {
         assert!(!text.contains("hunter2") && !text.contains("agent-name"));
         let key = fs::read_dir(layout.keys_dir()).unwrap().next().unwrap().unwrap();
         assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_that_a_power_cut_left_blank_is_never_used() {
+        for blank in [&[][..], &[0; 32]] {
+            let home = tempfile::tempdir().unwrap();
+            let first = stored(home.path(), "a", &json!("x"));
+            let layout = Layout::new(home.path(), None, 0);
+            let key = fs::read_dir(layout.keys_dir()).unwrap().next().unwrap().unwrap().path();
+            fs::write(&key, blank).unwrap();
+            assert_eq!(unseal(home.path(), first.digest()).unwrap(), Unsealed::Erased);
+            let second = stored(home.path(), "a", &json!("y"));
+            assert_ne!(fs::read(&key).unwrap(), [0; 32]);
+            assert_eq!(unseal(home.path(), second.digest()).unwrap(), Unsealed::Present(json!("y")));
+        }
     }
 
     #[test]

@@ -25,6 +25,9 @@ use crate::scan::{Fault, NOT_NAMED, Scan, scan};
 use crate::sealed::{SealedCount, SealedWalk};
 use crate::tree::{RootHash, Tree};
 
+/// Bytes between two tellings of how far it is.
+const TELL_EVERY: u64 = 4 * 1024 * 1024;
+
 /// How to verify.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
@@ -179,18 +182,29 @@ pub enum VerifyError {
 
 /// Verifies all logs of a data directory, or the one log whose folder is given.
 pub fn verify(path: &Path, options: &VerifyOptions) -> Result<Report, VerifyError> {
+    verify_telling(path, options, &mut |_| {})
+}
+
+/// The same; tells now and then how many bytes of records were verified.
+pub fn verify_telling(
+    path: &Path,
+    options: &VerifyOptions,
+    tell: &mut dyn FnMut(u64),
+) -> Result<Report, VerifyError> {
     let io = |source| VerifyError::Io { path: path.to_owned(), source };
     let layouts = Layout::find(path, options.head_dir.as_deref()).map_err(io)?;
     if layouts.is_empty() {
         return Err(VerifyError::NoLog { path: path.to_owned() });
     }
-    let logs: Result<Vec<_>, _> = layouts
-        .iter()
-        .map(|layout| {
-            verify_log(layout, options).map_err(|source| VerifyError::Io { path: layout.dir.clone(), source })
-        })
-        .collect();
-    let logs = logs?;
+    let mut done = 0;
+    let mut logs = Vec::new();
+    for layout in &layouts {
+        let mut tell = |bytes| tell(done + bytes);
+        let report = verify_log(layout, options, &mut tell);
+        let report = report.map_err(|source| VerifyError::Io { path: layout.dir.clone(), source })?;
+        done += report.bytes;
+        logs.push(report);
+    }
     let is_here = |known: &Known| logs.iter().any(|log| log.origin == known.origin);
     let missing = options.known.iter().filter(|known| !is_here(known)).cloned().collect();
     let given = options.checkpoints.iter().filter_map(|note| Checkpoint::parse(note).ok());
@@ -213,7 +227,7 @@ struct Seen {
     unlike: Option<u64>,
 }
 
-fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport> {
+fn verify_log(layout: &Layout, options: &VerifyOptions, tell: &mut dyn FnMut(u64)) -> io::Result<LogReport> {
     let head = Head::read(&layout.head);
     let head = match head {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
@@ -238,7 +252,13 @@ fn verify_log(layout: &Layout, options: &VerifyOptions) -> io::Result<LogReport>
         witnesses.iter_mut().for_each(|witnesses| witnesses.compare(tree, time));
     })?;
     let mut values = SealedWalk::new(layout);
+    let (mut bytes, mut told) = (0, 0);
     let walk = scan(layout, origin, head_now, &mut |good, line, chain, keys| {
+        bytes += line.bytes.len() as u64 + 1;
+        if bytes - told >= TELL_EVERY {
+            told = bytes;
+            tell(bytes);
+        }
         values.look(line, chain.size() - 1, good.kind);
         seen.look(chain.size() - 1, good.leaf, good.time, head_now, &known);
         remembered.compare(chain.tree(), keys);

@@ -3,6 +3,7 @@
 //!
 //! Takes no decision: after any error it must not be used again.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -113,6 +114,7 @@ pub(crate) struct Writer {
     key: Arc<Skey>,
     aside: Aside,
     head: HeadFile,
+    reserve: Reserve,
     publisher: Publisher,
     /// As far as the files are known to be in order; `None` after a failure.
     last: Option<Head>,
@@ -147,6 +149,10 @@ impl Writer {
             head.checkpoint = Some(key.sign(&text));
         }
         let file = HeadFile::open(&*storage, &layout.head, &head).map_err(failed("write", &layout.head))?;
+        let reserve = match segments.fill {
+            true => Reserve(None),
+            false => Reserve::take(&*storage, layout.reserve()),
+        };
         let aside = Aside::start(layout.head.clone()).map_err(failed("start a thread for", &layout.dir))?;
         Ok(Self {
             publisher: Publisher::new(storage.clone(), layout.clone()),
@@ -162,6 +168,7 @@ impl Writer {
             key,
             aside,
             head: file,
+            reserve,
             last: Some(head),
         })
     }
@@ -204,7 +211,10 @@ impl Writer {
         if !sealed.lines.is_empty() {
             self.sidecar()?.write(&sealed.lines)?;
         }
-        self.segment.write(line)
+        match self.segment.write(line) {
+            Err(error) if self.reserve.give_up(&*self.storage, &error) => self.segment.write(line),
+            written => written,
+        }
     }
 
     /// What has to be flushed for a batch that was written.
@@ -300,6 +310,45 @@ fn flush_new(storage: &dyn Storage, files: &[NewFile]) -> Result<(), AppendError
 
 fn not_again() -> AppendError {
     AppendError::Poisoned { why: "an earlier write failed".into() }
+}
+
+/// Room on the disk that nobody else gets: given up when the disk is full, so that what is denied then can still be
+/// recorded. A log that writes newlines ahead has its reserve in these.
+#[derive(Debug)]
+struct Reserve(Option<PathBuf>);
+
+/// How much: some thousand records.
+const RESERVE_BYTES: usize = 8 * 1024 * 1024;
+
+impl Reserve {
+    /// Takes the room, if there is any.
+    fn take(storage: &dyn Storage, path: PathBuf) -> Self {
+        let fill = || {
+            let file = storage.open(&path, 0o640)?;
+            file.write_at(&vec![0; RESERVE_BYTES], 0)?;
+            file.sync()
+        };
+        match fill() {
+            Ok(()) => Self(Some(path)),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "no room can be reserved for a full disk");
+                Self(None)
+            }
+        }
+    }
+
+    /// Gives the room up; whether there was any, and the write may be tried again.
+    fn give_up(&mut self, storage: &dyn Storage, error: &AppendError) -> bool {
+        let is_full =
+            matches!(error, AppendError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
+        match self.0.take_if(|_| is_full) {
+            Some(path) => {
+                tracing::error!("the disk is full: the audit log uses its reserve");
+                storage.remove(&path).is_ok()
+            }
+            None => false,
+        }
+    }
 }
 
 /// How files of records are made.

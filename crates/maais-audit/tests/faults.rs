@@ -11,6 +11,9 @@
 
 mod fixture;
 
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -237,4 +240,92 @@ fn callers_from_many_threads_are_all_in_the_chain() {
     let leaves: Vec<_> = read(home.path()).unwrap().map(|record| record.unwrap().leaf).collect();
     assert!(receipts.iter().all(|receipt| leaves[receipt.index as usize] == receipt.leaf));
     assert!(verified(home.path()).is_ok());
+}
+
+/// A disk with so many bytes.
+#[derive(Debug, Clone)]
+struct Small(Arc<Mutex<(u64, HashMap<PathBuf, u64>)>>);
+
+#[derive(Debug)]
+struct SmallFile {
+    disk: Small,
+    path: PathBuf,
+    file: Box<dyn File>,
+}
+
+impl Storage for Small {
+    fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        Disk.create_dir(path, mode)
+    }
+
+    fn open(&self, path: &Path, mode: u32) -> io::Result<Box<dyn File>> {
+        let file = Disk.open(path, mode)?;
+        Ok(Box::new(SmallFile { disk: self.clone(), path: path.to_owned(), file }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)?;
+        let files = &mut self.0.lock().unwrap().1;
+        let length = files.remove(from).unwrap_or_default();
+        files.insert(to.to_owned(), length);
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.lock().unwrap().1.remove(path);
+        Disk.remove(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        Disk.sync_dir(path)
+    }
+}
+
+impl File for SmallFile {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let (room, files) = &mut *self.disk.0.lock().unwrap();
+        let end = offset + bytes.len() as u64;
+        let length = files.get(&self.path).copied().unwrap_or_default().max(end);
+        let others: u64 =
+            files.iter().filter(|(path, _)| **path != self.path).map(|(_, length)| length).sum();
+        if others + length > *room {
+            return Err(io::Error::from_raw_os_error(ENOSPC));
+        }
+        files.insert(self.path.clone(), length);
+        self.file.write_at(bytes, offset)
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.disk.0.lock().unwrap().1.insert(self.path.clone(), bytes);
+        self.file.set_len(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_room_for_what_is_denied_then() {
+    for durability in [Durability::Durable, Durability::Buffered { within: Duration::from_millis(5) }] {
+        let home = home();
+        let disk = Small(Arc::new(Mutex::new((16 * 1024 * 1024, HashMap::new()))));
+        let options = Options { durability, ..Options::default() };
+        let log = Log::open_on(Arc::new(disk.clone()), home.path(), options.clone()).unwrap();
+        for n in 0..20 {
+            fixture::append(&log, n).unwrap();
+        }
+        // Newlines are written ahead by another thread.
+        std::thread::sleep(Duration::from_millis(50));
+        // Somebody else fills the rest.
+        {
+            let (room, files) = &mut *disk.0.lock().unwrap();
+            *room = files.values().sum();
+        }
+        let recorded = (0..2_000).take_while(|n| fixture::append(&log, *n).is_ok()).count();
+        drop(log);
+        assert!(recorded > 100, "{durability:?}: {recorded}");
+        let report = verified(home.path());
+        assert!(report.is_ok() && report.logs[0].size > recorded as u64, "{durability:?}: {report:#?}");
+    }
 }

@@ -9,6 +9,7 @@ use maais_runtime::audit::{self, Checkpoint, VerifyOptions, Vkey, WitnessPolicy}
 use serde_json::Value;
 
 use super::print_log;
+use super::query::bytes_bar;
 use crate::cli::VerifyLog;
 use crate::command::{Done, print_json, verdict};
 use crate::term::{BAD, paint, printable, say};
@@ -28,7 +29,11 @@ pub(crate) fn run(args: &VerifyLog) -> Done {
         cosigned_since: args.cosigned_within.and_then(|within| Timestamp::now().checked_sub(within).ok()),
         ..VerifyOptions::default()
     };
-    let report = audit::verify(&args.home, &options)?;
+    let bar = bytes_bar();
+    let all = audit::folders(&args.home).unwrap_or_default();
+    bar.set_length(all.iter().filter_map(|log| log.bytes_from(0, 0).ok()).sum());
+    let report = audit::verify_telling(&args.home, &options, &mut |bytes| bar.set_position(bytes))?;
+    bar.finish_and_clear();
     if args.json {
         let mut value = serde_json::to_value(&report)?;
         if let Value::Object(map) = &mut value {
