@@ -3,7 +3,7 @@
 //! Collects and compares; which verdict follows is `verify`'s.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -45,7 +45,10 @@ impl Remembered {
             }
             None => {}
         }
-        for note in notes(&layout.checkpoints())? {
+        // A power cut may have torn it: then it says nothing.
+        let published = fs::read_to_string(layout.checkpoint()).ok();
+        let published = published.filter(|note| Checkpoint::parse(note).is_ok());
+        for note in notes(&layout.checkpoints())?.into_iter().chain(published) {
             all.add(Source::History, &note, origin);
         }
         outside.iter().for_each(|note| all.add(Source::Outside, note, origin));

@@ -21,7 +21,7 @@ use crate::leaf::LeafHash;
 use crate::note::{Checkpoint, Vkey};
 use crate::quorum::WitnessPolicy;
 use crate::remembered::{Remembered, Source, notes};
-use crate::scan::{Fault, NOT_NAMED, Scan, scan};
+use crate::scan::{Broken, Fault, NOT_NAMED, Scan, scan};
 use crate::sealed::{SealedCount, SealedWalk};
 use crate::tree::{RootHash, Tree};
 
@@ -264,16 +264,7 @@ fn verify_log(layout: &Layout, options: &VerifyOptions, tell: &mut dyn FnMut(u64
         remembered.compare(chain.tree(), keys);
         witnesses.iter_mut().for_each(|witnesses| witnesses.compare(chain.tree(), good.time));
     })?;
-    let mut notes = Vec::new();
-    let live =
-        walk.broken.as_ref().filter(|b| b.torn && head_now.is_some_and(|h| h.size <= walk.chain.size()));
-    if let Some(broken) = live {
-        notes.push(format!(
-            "behind the last record there is one that is not written to its end: it is being written, or was \
-             torn by a power cut and will be cut off at the next start ({})",
-            broken.fault
-        ));
-    }
+    let live = live(&walk, head_now);
     let witnessed = witnesses.as_ref().filter(|_| !options.asks_for_nobody()).map(|witnesses| {
         let last = seen.times.map(|(_, last)| last);
         witnesses.verdict(walk.chain.size(), last, walk.keys.first(), options.cosigned_since)
@@ -298,8 +289,21 @@ fn verify_log(layout: &Layout, options: &VerifyOptions, tell: &mut dyn FnMut(u64
         sealed,
         sealed_values,
         fault,
-        notes,
+        notes: live.map(being_written).into_iter().collect(),
     })
+}
+
+/// A last line without an end, behind everything that the head remembers.
+fn live<'a>(walk: &'a Scan, head: Option<&Head>) -> Option<&'a Broken> {
+    walk.broken.as_ref().filter(|b| b.torn && head.is_some_and(|h| h.size <= walk.chain.size()))
+}
+
+fn being_written(broken: &Broken) -> String {
+    format!(
+        "behind the last record there is one that is not written to its end: it is being written, or was torn by a power \
+         cut and will be cut off at the next start ({})",
+        broken.fault
+    )
 }
 
 /// What a log stands on whose oldest records were pruned.

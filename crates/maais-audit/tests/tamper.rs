@@ -144,6 +144,8 @@ fn an_attacker_who_recomputes_all_hashes_is_caught_by_the_head() {
     put(home.path(), &forged);
     assert!(report(home.path()).integrity.fails(), "the history of checkpoints tells");
     fs::remove_file(home.path().join("log/0/checkpoints.jsonl")).unwrap();
+    assert!(report(home.path()).integrity.fails(), "the published checkpoint tells");
+    fs::remove_file(home.path().join("log/0/checkpoint")).unwrap();
     let report = report(home.path());
     assert!(report.integrity.holds(), "the forgery is consistent in itself: {report:#?}");
     assert!(report.completeness.fails());

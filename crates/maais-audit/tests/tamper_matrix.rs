@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
-use fixture::{append, home, open, segment, verified};
-use maais_audit::{LeafHash, VerifyOptions, verify};
+use fixture::{append, append_sealed, home, open, segment, verified};
+use maais_audit::{LeafHash, VerifyOptions, seal, verify};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -44,7 +45,7 @@ impl Scene {
             fs::read(path).unwrap().try_into().unwrap()
         };
         let log = open(home.path());
-        (0..3).for_each(|n| drop(append(&log, n).unwrap()));
+        (0..3).for_each(|n| drop(append_sealed(&log, n, &[seal::seal(&json!(n)).unwrap()]).unwrap()));
         drop(log);
         fixture::copy(home.path(), backup.path());
         let first = secret(0);
@@ -68,8 +69,42 @@ impl Scene {
         let changed = fixture::home();
         fixture::copy(self.home.path(), changed.path());
         fs::write(segment(changed.path()), content).unwrap();
-        drop(fs::remove_file(changed.path().join("log/0/checkpoints.jsonl")));
+        for copy in ["log/0/checkpoints.jsonl", "log/0/checkpoint"] {
+            drop(fs::remove_file(changed.path().join(copy)));
+        }
         changed
+    }
+
+    /// A copy of it in which that file holds something else.
+    fn replaced(&self, file: &str, content: &[u8]) -> TempDir {
+        let changed = fixture::home();
+        fixture::copy(self.home.path(), changed.path());
+        fs::write(changed.path().join(file), content).unwrap();
+        changed
+    }
+
+    /// Copies of it in which a byte of that file is flipped: every third.
+    fn flipped(&self, file: &str) -> Vec<TempDir> {
+        let content = fs::read(self.home.path().join(file)).unwrap();
+        let variant = |at: usize| {
+            let mut bytes = content.clone();
+            bytes[at] ^= 1 << (at % 8);
+            self.replaced(file, &bytes)
+        };
+        (0..content.len()).step_by(3).map(variant).collect()
+    }
+
+    /// Copies of it in which the first records are gone, as if they had been pruned.
+    fn without_the_oldest(&self) -> Vec<TempDir> {
+        let lines = self.lines();
+        let variant = |count: usize| {
+            let changed = self.with(&[]);
+            let first = segment(changed.path());
+            fs::remove_file(&first).unwrap();
+            fs::write(first.with_file_name(format!("{count:020}.jsonl")), lines[count..].concat()).unwrap();
+            changed
+        };
+        (1..lines.len()).map(variant).collect()
     }
 }
 
@@ -179,6 +214,8 @@ fn attacks(scene: &Scene) -> Vec<Attack> {
     let edited = |at, keys| vec![scene.with(&rehashed(scene, at, keys))];
     let mut skipped = lines.clone();
     skipped.remove(4);
+    let text = format!("{}\n5\n{}\n", verified(scene.home.path()).logs[0].origin, BASE64.encode([7; 32]));
+    let false_checkpoint = note(&text, &[9; 32]);
     let attack = |name, variants: Vec<TempDir>| Attack { name, variants };
     vec![
         attack("a byte changed, before the last record (every third)", flipped(0..last)),
@@ -199,6 +236,19 @@ fn attacks(scene: &Scene) -> Vec<Attack> {
         attack("the same, with all keys", edited(2, [first, second])),
         attack("an epoch's key record left out", vec![scene.with(&skipped.concat())]),
         attack("a log made anew, under another key", vec![anew]),
+        attack("the oldest records removed (each number of them)", scene.without_the_oldest()),
+        attack(
+            "a sealed value changed beside the log (every third byte of the sidecar)",
+            scene.flipped("log/0/priv/00000000000000000000.jsonl"),
+        ),
+        attack(
+            "the published checkpoint replaced by one with another root, signed with another key",
+            vec![scene.replaced("log/0/checkpoint", false_checkpoint.as_bytes())],
+        ),
+        attack(
+            "the same in the history of checkpoints",
+            vec![scene.replaced("log/0/checkpoints.jsonl", json!(false_checkpoint).to_string().as_bytes())],
+        ),
     ]
 }
 
@@ -262,6 +312,7 @@ fn noticed(scene: &Scene, attack: &Attack, evidence: &Evidence) -> String {
                 ("integrity", &log.integrity),
                 ("completeness", &log.completeness),
                 ("anchoring", &log.anchoring),
+                ("sealed", &log.sealed),
             ];
             failing.extend(verdicts.into_iter().filter(|(_, verdict)| verdict.fails()).map(|(name, _)| name));
         }
