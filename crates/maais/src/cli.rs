@@ -5,6 +5,7 @@ mod compress;
 mod policy;
 mod proofs;
 mod redact;
+mod registry;
 mod replay;
 mod witness;
 
@@ -18,6 +19,7 @@ pub(crate) use compress::Compress;
 pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, OneLog, Prove, Tiles};
 pub(crate) use redact::Redact;
+pub(crate) use registry::{Agent, Answer, Approvals, Contain, Home, Permit, Tenant, TenantParts};
 pub(crate) use replay::Replay;
 pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
 
@@ -78,6 +80,22 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Hold other people's logs to account: cosign their checkpoints.
     Witness(Witness),
+    /// Make, change, suspend and list tenants.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Register agents to tenants.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Stop an agent, a session, a tenant or everything with the next action.
+    Contain(Contain),
+    /// Release what is contained.
+    Release(Contain),
+    /// List and answer actions that wait for a person.
+    #[command(subcommand)]
+    Approvals(Approvals),
+    /// Check permits.
+    #[command(subcommand)]
+    Permit(Permit),
     /// Measure decisions on this machine.
     Bench(Bench),
     /// Play attacks and their benign twins against the real engine.
