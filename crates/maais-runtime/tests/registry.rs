@@ -323,6 +323,20 @@ fn a_registry_that_cannot_be_read_denies_and_says_so() {
 }
 
 #[test]
+fn taking_the_registry_away_releases_nobody() {
+    let fixture = Fixture::new();
+    let runtime = fixture.open();
+    runtime.registry().contain(Scope::Agent, "a", None, "odd", "ann").unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(fixture.home().join(format!("state.sqlite{ending}")));
+    }
+    assert_eq!(runtime.intercept(action("a", "fine")).effect, Effect::Deny);
+    assert!(Registry::open(&fixture.home(), "m").is_err());
+    drop(runtime);
+    assert!(Runtime::open(fixture.config()).is_err());
+}
+
+#[test]
 fn a_newer_registry_is_refused() {
     let fixture = Fixture::new();
     drop(fixture.open());

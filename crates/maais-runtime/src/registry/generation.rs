@@ -13,6 +13,11 @@ use super::RegistryError;
 /// Its name in the data directory.
 const FILE: &str = "state.generation";
 
+/// Whether changes were ever made here.
+pub(super) fn is_begun(home: &Path) -> bool {
+    std::fs::read(home.join(FILE)).is_ok_and(|bytes| bytes.iter().any(|byte| *byte != 0))
+}
+
 /// The file.
 pub(super) struct Generation {
     path: PathBuf,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 
-use super::{Part, RegistryError};
+use super::{Part, RegistryError, generation};
 
 /// Its name in the data directory.
 pub const FILE: &str = "state.sqlite";
@@ -79,6 +79,11 @@ fn prepare(db: &Connection, home: &Path) -> Result<(), RegistryError> {
     match (application, version) {
         (APPLICATION, VERSION) => Ok(()),
         (APPLICATION, found) => Err(RegistryError::Newer { path: path(), found, known: VERSION }),
+        // Whoever took the database away would have released everything.
+        (0, 0) if generation::is_begun(home) => {
+            let why = "it is gone; restore it, or remove `state.generation` to begin with an empty one";
+            Err(RegistryError::NotOurs { path: path(), why: why.to_owned() })
+        }
         (0, 0) => {
             db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(&failed)?;
             // Two processes may come here at once.

@@ -155,7 +155,8 @@ pub(crate) fn permit(command: &Permit) -> Done {
     let mut bytes = Vec::new();
     let limit = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX) + 1;
     std::io::stdin().lock().take(limit).read_to_end(&mut bytes)?;
-    let defaults = Defaults { action_id: String::new(), timestamp: Timestamp::UNIX_EPOCH };
+    // Neither belongs to what a permit is for.
+    let defaults = Defaults { action_id: "unnamed".to_owned(), timestamp: Timestamp::UNIX_EPOCH };
     let verified = match ActionRequest::from_json(&bytes, defaults) {
         Err(error) => return refused(at, &error.to_string()),
         Ok(request) if *spend => permit::spend(permit, &request, &key, &open(at)?),
