@@ -13,7 +13,7 @@ _LOOK_EVERY = 0.05
 
 
 async def wait_for_approval(registry: Registry, approval_id: str, seconds: float) -> dict[str, Any]:
-    """Wait for people's answer without holding the event loop up; the request as it is then, at the latest."""
+    """Wait for people's answer without holding the event loop up, and return the request as it is then."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:

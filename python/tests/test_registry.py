@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 POLICIES = """\
 policies:
-  - {id: ask, applies_to: '*', condition: {target: deploy}, decision: REQUIRE_APPROVAL, reason: look, priority: 1}
+  - {id: a, applies_to: '*', condition: {target: deploy}, decision: REQUIRE_APPROVAL, reason: r, priority: 0}
   - {id: rest, applies_to: '*', condition: {}, decision: ALLOW, reason: fine, priority: 2}
 """
 
@@ -68,7 +68,9 @@ def engine(tmp_path: Path) -> Runtime:
     return Runtime(config=tmp_path / "maais.yaml")
 
 
-async def test_an_agent_waits_for_a_person_and_the_executor_for_the_permit(tmp_path: Path, home: Path) -> None:
+async def test_an_agent_waits_for_a_person_and_the_executor_for_the_permit(
+    tmp_path: Path, home: Path
+) -> None:
     runtime = engine(tmp_path)
     registry = Registry(runtime)
     request = ask("bot", "deploy")

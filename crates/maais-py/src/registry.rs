@@ -71,28 +71,38 @@ impl PyRegistry {
     }
 
     /// Denies all actions of a tenant from now on, or no longer.
-    fn suspend_tenant<'py>(&self, py: Python<'py>, id: &str, suspended: bool) -> PyResult<Bound<'py, PyAny>> {
-        self.ask_registry(py, |registry| registry.suspend_tenant(id, suspended))
+    fn suspend_tenant<'py>(
+        &self,
+        py: Python<'py>,
+        tenant_id: &str,
+        suspended: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.ask_registry(py, |registry| registry.suspend_tenant(tenant_id, suspended))
     }
 
     /// Takes a tenant away.
-    fn delete_tenant<'py>(&self, py: Python<'py>, id: &str, force: bool) -> PyResult<Bound<'py, PyAny>> {
-        self.ask_registry(py, |registry| registry.delete_tenant(id, force))
+    fn delete_tenant<'py>(
+        &self,
+        py: Python<'py>,
+        tenant_id: &str,
+        force: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.ask_registry(py, |registry| registry.delete_tenant(tenant_id, force))
     }
 
     /// Registers an agent to a tenant.
-    #[pyo3(signature = (id, tenant, owner=None, action_types=None, targets=None))]
+    #[pyo3(signature = (agent_id, tenant, owner=None, action_types=None, targets=None))]
     fn register_agent<'py>(
         &self,
         py: Python<'py>,
-        id: String,
+        agent_id: String,
         tenant: String,
         owner: Option<String>,
         action_types: Option<Vec<String>>,
         targets: Option<Vec<String>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (action_types, targets) = (action_types.unwrap_or_default(), targets.unwrap_or_default());
-        let agent = Agent { id, tenant, owner, action_types, targets };
+        let agent = Agent { id: agent_id, tenant, owner, action_types, targets };
         self.ask_registry(py, |registry| registry.register_agent(agent))
     }
 
@@ -147,27 +157,27 @@ impl PyRegistry {
     }
 
     /// One request.
-    fn approval<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.ask_registry(py, |registry| registry.approval(id))
+    fn approval<'py>(&self, py: Python<'py>, approval_id: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.ask_registry(py, |registry| registry.approval(approval_id))
     }
 
     /// A person's answer to a request.
-    #[pyo3(signature = (id, *, by, yes, comment=""))]
+    #[pyo3(signature = (approval_id, *, by, yes, comment=""))]
     fn answer<'py>(
         &self,
         py: Python<'py>,
-        id: &str,
+        approval_id: &str,
         by: &str,
         yes: bool,
         comment: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.ask_registry(py, |registry| registry.answer(id, by, yes, comment))
+        self.ask_registry(py, |registry| registry.answer(approval_id, by, yes, comment))
     }
 
     /// Waits for the answer to a request, at most that many seconds.
     fn wait_for_approval<'py>(&self, py: Python<'py>, id: &str, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
         let at_most = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        self.ask(py, |engine| engine.wait_for_approval(id, at_most))
+        self.ask(py, |engine| engine.wait_for_approval(approval_id, at_most))
     }
 
     /// Uses a permit up for exactly this action; `None`, or why it permits nothing.
