@@ -9,6 +9,7 @@ from maais.errors import (
     ConfigurationError,
     MaaisError,
     PolicyLoadError,
+    RegistryError,
     SecurityViolationError,
 )
 from maais.guard import secure_tool
@@ -22,6 +23,7 @@ from maais.models import (
     Effect,
     Policy,
 )
+from maais.registry import Registry, verify_permit, wait_for_approval
 from maais.runtime import Runtime, get_runtime, reset_runtime, verify_log
 
 __all__ = [
@@ -37,10 +39,14 @@ __all__ = [
     "MaaisError",
     "Policy",
     "PolicyLoadError",
+    "Registry",
+    "RegistryError",
     "Runtime",
     "SecurityViolationError",
     "get_runtime",
     "reset_runtime",
     "secure_tool",
     "verify_log",
+    "verify_permit",
+    "wait_for_approval",
 ]

@@ -24,6 +24,10 @@ class AuditError(MaaisError):
     """The audit log cannot be opened, written or read."""
 
 
+class RegistryError(MaaisError):
+    """Tenants, agents, containment, approvals or permits: what was asked for cannot be done, and why."""
+
+
 class SecurityViolationError(MaaisError):
     """An action was not allowed; `decision` says why, and what would be."""
 

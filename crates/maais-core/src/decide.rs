@@ -8,19 +8,23 @@ use crate::decision::{Decision, Effect, Finding, Severity, Source};
 use crate::facts::Facts;
 use crate::policy::{Evaluation, Matched, PolicySet};
 use crate::settings::Settings;
+use crate::standing;
 use crate::state::State;
 
 /// Decides one action.
 pub fn decide(policies: &PolicySet, settings: &Settings, facts: &Facts<'_>, state: &State) -> Decision {
     let Evaluation { matched, shadows } = policies.evaluate(facts, state);
-    let owner = settings.owner_of(facts.request().agent_id().as_str());
+    let registered = state.standing.owner.as_deref();
+    let owner = registered.or_else(|| settings.owner_of(facts.request().agent_id().as_str()));
     let mut findings = vec![policy_finding(matched, policies, settings)];
     findings.extend(shadows.into_iter().map(shadow_finding));
     findings.extend(check::confidentiality::check(facts, settings));
     findings.extend(check::integrity::check(facts, settings));
     findings.extend(check::availability::check(state));
     findings.extend(check::accountability::check(facts, owner));
+    findings.extend(standing::check(state));
     waive(&mut findings, matched);
+    standing::approve(&mut findings, state);
 
     let mut decision = Decision::from_findings(findings, state.now);
     decision.policy_id = matched.map(|matched| matched.rule.id.to_string());

@@ -157,6 +157,8 @@ pub struct Finding {
     pub waived: bool,
     /// It comes from a rule in shadow mode: it is recorded, and does not count.
     pub shadow: bool,
+    /// It asks for a person, who said yes: it is recorded, and does not count.
+    pub approved: bool,
 }
 
 impl Finding {
@@ -178,6 +180,7 @@ impl Finding {
             ids: Vec::new(),
             waived: false,
             shadow: false,
+            approved: false,
         }
     }
 
@@ -197,12 +200,15 @@ impl Finding {
 
     /// The effect that counts.
     pub fn counted_effect(&self) -> Effect {
-        if self.waived || self.shadow { Effect::Allow } else { self.effect }
+        if self.waived || self.shadow || self.approved { Effect::Allow } else { self.effect }
     }
 
     /// As it stands in the log and in `Decision.metadata`.
     pub fn to_json(&self) -> Value {
         let mut map = Map::new();
+        if self.approved {
+            map.insert("approved".into(), true.into());
+        }
         map.insert("effect".into(), self.effect.as_str().into());
         if let Some(hint) = &self.hint {
             map.insert("hint".into(), hint.clone().into());
@@ -319,7 +325,8 @@ fn explain(effect: Effect, findings: &[Finding]) -> String {
         Effect::Deny => "denied",
     };
     let mut text = String::from(verb);
-    let deciding = findings.iter().filter(|f| f.counted_effect() == effect && !f.waived && !f.shadow);
+    let deciding =
+        findings.iter().filter(|f| f.counted_effect() == effect && !f.waived && !f.shadow && !f.approved);
     for (i, finding) in deciding.take(REASONS_MAX).enumerate() {
         text.push_str(if i == 0 { ": " } else { "; also: " });
         text.push_str(&finding.message);

@@ -18,6 +18,7 @@ pub mod json;
 pub mod policy;
 pub mod request;
 pub mod settings;
+pub mod standing;
 pub mod state;
 pub mod suggest;
 pub mod view;

@@ -3,6 +3,8 @@
 //! The defaults are those with which the engine runs when nobody wrote a file. Which files to read is the
 //! engine's matter; here is only what is in them.
 
+mod agents;
+
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use crate::document::{self, Fields, Node, Reader, Yaml};
 use crate::glob::Glob;
 use crate::policy::quantity::Quantity;
 use crate::request::ActionType;
+
+pub use agents::{Agents, Approvals, Permits, Quarantine};
 
 /// Everything that a settings file may say.
 #[derive(Debug, Clone)]
@@ -35,6 +39,12 @@ pub struct Settings {
     pub availability: Availability,
     /// How the log is written. Counts when the engine starts.
     pub audit: Audit,
+    /// Which agents may act at all.
+    pub agents: Agents,
+    /// How people approve.
+    pub approvals: Approvals,
+    /// Whether allowed actions carry a permit.
+    pub permits: Permits,
 }
 
 /// How old records may become before something is done with them.
@@ -99,6 +109,9 @@ impl Default for Settings {
             integrity: Integrity::default(),
             availability: Availability::default(),
             audit: Audit::default(),
+            agents: Agents::default(),
+            approvals: Approvals::default(),
+            permits: Permits::default(),
         }
     }
 }
@@ -166,7 +179,7 @@ impl Settings {
 /// How long a buffered record may wait for the disk, if the file does not say.
 const WITHIN: Duration = Duration::from_millis(100);
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 13] = [
     "version",
     "policies",
     "default_decision",
@@ -177,6 +190,9 @@ const FIELDS: [&str; 10] = [
     "integrity",
     "availability",
     "audit",
+    "agents",
+    "approvals",
+    "permits",
 ];
 
 /// Settings, and what their author should know.
@@ -241,6 +257,15 @@ fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
     }
     if let Some(node) = fields.field("audit") {
         audit(reader, node, settings);
+    }
+    if let Some(node) = fields.field("agents") {
+        agents::agents(reader, node, &mut settings.agents);
+    }
+    if let Some(node) = fields.field("approvals") {
+        agents::approvals(reader, node, &mut settings.approvals);
+    }
+    if let Some(node) = fields.field("permits") {
+        agents::permits(reader, node, &mut settings.permits);
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::policy::{PolicySet, Tri};
+use crate::standing::Standing;
 
 pub use recorded::{NoState, Recalled};
 
@@ -32,6 +33,8 @@ pub struct State {
     pub forgotten: bool,
     /// Limits that the action would exceed.
     pub exceeded: Vec<Exceeded>,
+    /// What the registry says of the agent, its tenant and this action.
+    pub standing: Standing,
 }
 
 impl Default for State {
@@ -44,6 +47,7 @@ impl Default for State {
             history: Vec::new(),
             forgotten: false,
             exceeded: Vec::new(),
+            standing: Standing::default(),
         }
     }
 }
@@ -117,6 +121,9 @@ impl State {
         }
         if !self.roles.is_empty() {
             map.insert("roles".into(), self.roles.clone().into());
+        }
+        if !self.standing.is_default() {
+            map.insert("standing".into(), self.standing.to_json());
         }
         Value::Object(map)
     }

@@ -122,12 +122,24 @@ impl Opened {
 }
 
 /// The exception for an engine that did not open.
-fn raised(py: Python<'_>, error: &OpenError) -> PyErr {
+pub(crate) fn raised(py: Python<'_>, error: &OpenError) -> PyErr {
     let name = match error {
         OpenError::Snapshot(_) => "PolicyLoadError",
-        OpenError::Log(_) | OpenError::Append(_) | OpenError::Keep(_) | OpenError::Thread(_) => "AuditError",
+        OpenError::Log(_)
+        | OpenError::Append(_)
+        | OpenError::Keep(_)
+        | OpenError::Thread(_)
+        | OpenError::Registry(_) => "AuditError",
     };
     match class(py, names::ERRORS, name).and_then(|class| class.call1((error.to_string(),))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+/// The registry refuses, or cannot be used.
+pub(crate) fn registry_error(py: Python<'_>, text: &str) -> PyErr {
+    match class(py, names::ERRORS, "RegistryError").and_then(|class| class.call1((text,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }

@@ -11,6 +11,7 @@ mod guard;
 mod handle;
 mod methods;
 mod parameters;
+mod registry;
 mod to_python;
 
 use pyo3::prelude::*;
@@ -24,6 +25,10 @@ mod _maais {
     use super::handle::Runtime;
     #[pymodule_export]
     use super::handle::verify;
+    #[pymodule_export]
+    use super::registry::PyRegistry;
+    #[pymodule_export]
+    use super::registry::verify_permit;
 }
 
 /// The names of this package's Python modules, in one place.

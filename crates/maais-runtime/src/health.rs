@@ -21,6 +21,12 @@ pub struct Health {
     pub snapshot: String,
     /// Rules in force.
     pub rules: usize,
+    /// Tenants.
+    pub tenants: usize,
+    /// Registered agents.
+    pub agents: usize,
+    /// Agents, sessions and tenants that are contained.
+    pub contained: usize,
     /// Counts that are kept for limits.
     pub limit_cells: usize,
     /// Sessions that are remembered.
@@ -36,7 +42,9 @@ impl Health {
     pub fn to_json(&self) -> Value {
         let [allowed, approvals, denied] = self.decisions;
         json!({
+            "agents": self.agents,
             "cache_hit_rate": self.cache.hit_rate(),
+            "contained": self.contained,
             "decisions": {"ALLOW": allowed, "DENY": denied, "REQUIRE_APPROVAL": approvals},
             "events_dropped": self.events_dropped,
             "limit_cells": self.limit_cells,
@@ -46,6 +54,7 @@ impl Health {
             "sessions": self.sessions,
             "snapshot": self.snapshot,
             "status": if self.healthy { "healthy" } else { "degraded" },
+            "tenants": self.tenants,
         })
     }
 }

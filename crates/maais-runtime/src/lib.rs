@@ -3,6 +3,8 @@
 //! One way in, [`Runtime::intercept`]; what comes out is decided once and in the log before it is told.
 //! Not here: wire formats (those are the edges') and rules of decision (those are the core's).
 
+pub mod action;
+mod asking;
 pub mod clock;
 mod config;
 mod events;
@@ -10,7 +12,11 @@ mod health;
 mod limits;
 mod memo;
 mod outcome;
+pub mod permit;
+mod placing;
+mod quarantine;
 mod record;
+pub mod registry;
 pub mod replay;
 mod retention;
 mod runtime;

@@ -139,6 +139,7 @@ impl Limits {
             limit: Limit::Availability,
             key: key_of(
                 request,
+                &state.tenant,
                 b"A",
                 own.with(LimitKey::AGENT).with(LimitKey::ACTION_TYPE).with(LimitKey::TARGET),
             ),
@@ -152,7 +153,7 @@ impl Limits {
             };
             counts.push(Count {
                 limit: Limit::Policy(number),
-                key: key_of(request, spec.policy_id.as_bytes(), spec.key.with(own)),
+                key: key_of(request, &state.tenant, spec.policy_id.as_bytes(), spec.key.with(own)),
                 max: spec.max,
                 cost: spec.cost_of(request),
                 window_ms: u64::from(spec.window_seconds) * 1000,
@@ -175,11 +176,12 @@ impl Limits {
     }
 }
 
-fn key_of(request: &ActionRequest, limit: &[u8], parts: LimitKey) -> Key {
+fn key_of(request: &ActionRequest, tenant: &str, limit: &[u8], parts: LimitKey) -> Key {
     let part = |part, text: &str| {
         if parts.has(part) { text.as_bytes().to_vec() } else { Vec::new() }
     };
     hash(&[
+        tenant.as_bytes(),
         limit,
         &part(LimitKey::AGENT, request.agent_id().as_str()),
         &part(LimitKey::ACTION_TYPE, request.action_type().as_str()),

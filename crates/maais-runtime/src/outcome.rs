@@ -43,13 +43,14 @@ pub(crate) struct Expected {
 #[derive(Clone)]
 pub(crate) struct Pending {
     pub(crate) index: u64,
+    pub(crate) tenant: String,
     pub(crate) agent: String,
     pub(crate) session: Option<String>,
 }
 
 impl Expected {
     /// Expects the outcome of an action that was allowed.
-    pub(crate) fn add(&mut self, request: &ActionRequest, index: u64) {
+    pub(crate) fn add(&mut self, request: &ActionRequest, tenant: &str, index: u64) {
         while self.order.len() >= EXPECTED_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 self.actions.remove(&oldest);
@@ -57,8 +58,9 @@ impl Expected {
         }
         let id: Box<str> = request.action_id().as_str().into();
         let agent = request.agent_id().to_string();
+        let tenant = tenant.to_owned();
         let session = request.session_id().map(str::to_owned);
-        if self.actions.insert(id.clone(), Pending { index, agent, session }).is_none() {
+        if self.actions.insert(id.clone(), Pending { index, tenant, agent, session }).is_none() {
             self.order.push_back(id);
         }
     }

@@ -68,6 +68,24 @@ pub(crate) fn of_request(
     Ok(Body { map, sealed: sealed.into_iter().map(|(_, closed)| closed).collect() })
 }
 
+/// The action for people who decide on it: what is secret is left out, and what is large.
+pub(crate) fn without_secrets(facts: &Facts<'_>) -> Value {
+    let mut request = Value::Object(facts.request().to_json());
+    for place in outermost(places_to_seal(facts)) {
+        if let Some(value) = request.pointer_mut(&place) {
+            *value = "(secret)".into();
+        }
+    }
+    if size(&request) > REQUEST_BYTES_MAX {
+        for part in ["/parameters", "/context", "/declared_goal"] {
+            if let Some(value) = request.pointer_mut(part) {
+                *value = "(too large to show)".into();
+            }
+        }
+    }
+    request
+}
+
 /// The record of what should have been a request.
 pub(crate) fn of_malformed(malformed: &Malformed, decision: &Decision) -> Body {
     let mut attempt = malformed.claims.clone();

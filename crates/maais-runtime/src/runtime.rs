@@ -5,15 +5,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use maais_audit::{Entry, Kind, Log, Receipt};
 use maais_core::attempt::Attempt;
-use maais_core::decision::Decision;
+use maais_core::decision::{Decision, Effect};
 use maais_core::policy::Tri;
 use maais_core::request::Defaults;
 use maais_core::state::State;
@@ -27,7 +27,11 @@ use crate::health::Health;
 use crate::limits::{CELLS_MAX, Limits, Reservation};
 use crate::memo::DetectorCache;
 use crate::outcome::{self, Expected, ObserveError, Outcome};
+use crate::permit::Signer;
+use crate::placing::Place;
+use crate::quarantine::Denials;
 use crate::record::{self, Body};
+use crate::registry::{DEFAULT, Registry, RegistryError};
 use crate::retention::Retention;
 use crate::sessions::{self, Sessions};
 use crate::snapshot::{Snapshot, SnapshotError, Sources, VERSION};
@@ -36,30 +40,38 @@ use crate::store::{self, KeepError};
 /// A day's records go into one file, or less if they are kept for less than four days: whole files are pruned.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The tenant of agents that belong to none.
-const TENANT: &str = "default";
-
 /// An open engine.
 pub struct Runtime {
-    config: Config,
-    snapshot: ArcSwap<Snapshot>,
+    pub(crate) config: Config,
+    /// The default tenant's.
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// What decides where nothing loads: no policies, so nothing is allowed.
+    pub(crate) nothing: Arc<Snapshot>,
+    pub(crate) registry: Registry,
+    pub(crate) denials: Denials,
+    /// Signs permits; made when the settings first ask for one.
+    pub(crate) signer: OnceLock<Signer>,
     limits: Limits,
     sessions: Sessions,
     memo: DetectorCache,
     events: Events,
     expected: Mutex<Expected>,
     last_wall: Mutex<Timestamp>,
-    counters: Counters,
+    pub(crate) counters: Counters,
     /// Dropped before the log that it works on.
     _retention: Retention,
-    log: Arc<Log>,
+    pub(crate) log: Arc<Log>,
 }
 
 #[derive(Default)]
-struct Counters {
+pub(crate) struct Counters {
     decisions: [AtomicU64; 3],
     unrecorded: AtomicU64,
-    reload_failures: AtomicU64,
+    pub(crate) reload_failures: AtomicU64,
+    /// Actions that were denied since the registry could not be used.
+    pub(crate) unplaced: AtomicU64,
+    /// Agents that should have been contained.
+    pub(crate) unquarantined: AtomicU64,
 }
 
 impl Counters {
@@ -86,6 +98,9 @@ pub enum OpenError {
     /// The thread that prunes the log cannot be started.
     #[error("no thread can be started: {0}")]
     Thread(std::io::Error),
+    /// The registry cannot be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 /// What an action is decided with, and gives back when it may not run.
@@ -125,8 +140,13 @@ impl Runtime {
         };
         let log = Arc::new(log);
         store::keep(&config, &snapshot, &sources)?;
+        let registry = Registry::with(&config.home, log.clone(), config.clock.clone())?;
         let runtime = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
+            nothing: Arc::new(Sources::default().load(VERSION)?),
+            registry,
+            denials: Denials::default(),
+            signer: OnceLock::new(),
             limits: Limits::new(CELLS_MAX, config.counting),
             sessions: Sessions::default(),
             memo: DetectorCache::new(),
@@ -139,7 +159,9 @@ impl Runtime {
             config,
         };
         let now = runtime.config.clock.now().wall;
-        runtime.append(Kind::Start, &runtime.describe_snapshot(), now)?;
+        let mut body = runtime.describe_snapshot();
+        body.insert("registry_change".into(), runtime.registry.newest_change()?.into());
+        runtime.append(Kind::Start, &body, now)?;
         Ok(runtime)
     }
 
@@ -148,13 +170,13 @@ impl Runtime {
     pub fn intercept(&self, attempt: impl Into<Attempt>) -> Decision {
         let attempt = attempt.into();
         let now = self.config.clock.now();
-        let snapshot = self.snapshot.load();
-        let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&attempt, &snapshot, now)));
+        let place = self.place(&attempt);
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&attempt, &place, now)));
         let Judged { mut decision, body, reservation, met } =
             judged.unwrap_or_else(|_| Judged::broken(&attempt, now));
 
-        match self.record(&attempt, body, now) {
-            Ok(receipt) => self.acknowledge(&attempt, &mut decision, &receipt),
+        match self.record(&attempt, &place.tenant, body, now) {
+            Ok(receipt) => self.acknowledge(&attempt, &place, &mut decision, &receipt),
             Err(error) => {
                 tracing::error!(%error, "audit log unavailable: denying");
                 self.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
@@ -162,9 +184,10 @@ impl Runtime {
             }
         }
         if let Attempt::Valid(request) = &attempt {
-            let key = sessions::key(request);
-            self.sessions.decided(&key, &snapshot.policies, &met, decision.effect, now.elapsed);
+            let key = sessions::key(&place.tenant, request);
+            self.sessions.decided(&key, &place.snapshot.policies, &met, decision.effect, now.elapsed);
         }
+        self.watch(&attempt, &place, &decision, now);
         self.conclude(attempt, &mut decision, reservation, now);
         decision
     }
@@ -183,7 +206,7 @@ impl Runtime {
         let entry = Entry {
             kind: Kind::Outcome,
             time: now.wall,
-            tenant: TENANT,
+            tenant: &pending.tenant,
             session,
             subject: &pending.agent,
             body: &body,
@@ -191,7 +214,7 @@ impl Runtime {
         };
         let receipt = self.log.append(entry)?;
         if let Some(session) = session {
-            self.sessions.observed(session, now.elapsed);
+            self.sessions.observed(&pending.tenant, session, now.elapsed);
         }
         Ok(receipt)
     }
@@ -209,6 +232,7 @@ impl Runtime {
         self.append(Kind::Policy, &body, self.config.clock.now().wall)?;
         self.counters.reload_failures.store(0, Ordering::Relaxed);
         self.snapshot.store(Arc::new(snapshot));
+        self.reload_tenants();
         Ok(())
     }
 
@@ -228,6 +252,11 @@ impl Runtime {
     /// Policies and settings in force.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Tenants, agents, approvals, containment.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// The data directory.
@@ -254,6 +283,7 @@ impl Runtime {
         if self.counters.reload_failures.load(Ordering::Relaxed) > 0 {
             reasons.push("the newest policies did not load; older ones are in force".to_owned());
         }
+        let (tenants, agents, contained) = self.registry_health(&mut reasons);
         let snapshot = self.snapshot.load();
         Health {
             healthy: reasons.is_empty(),
@@ -263,6 +293,9 @@ impl Runtime {
             log_origin: self.log.origin().to_owned(),
             snapshot: snapshot.digest.clone(),
             rules: snapshot.policies.rules().len(),
+            tenants,
+            agents,
+            contained,
             limit_cells: self.limits.len(),
             sessions: self.sessions.len(),
             events_dropped: self.events.dropped(),
@@ -271,12 +304,13 @@ impl Runtime {
     }
 
     /// Facts, state, decision and record of one action; nothing outside is changed but reservations.
-    fn judge(&self, attempt: &Attempt, snapshot: &Snapshot, now: Now) -> Judged {
+    fn judge(&self, attempt: &Attempt, place: &Place, now: Now) -> Judged {
+        let Place { tenant, snapshot, standing } = place;
         let request = match attempt {
             Attempt::Valid(request) => request,
             Attempt::Malformed(malformed) => {
                 let decision = Decision::deny("request.malformed", malformed.error.to_string(), now.wall);
-                let mut decision = snapshot.sign(decision, TENANT);
+                let mut decision = snapshot.sign(decision, tenant);
                 self.note_clock(&mut decision, now);
                 let body = record::of_malformed(malformed, &decision);
                 return Judged { decision, body: Ok(body), reservation: None, met: Vec::new() };
@@ -285,10 +319,17 @@ impl Runtime {
         let policies = &snapshot.policies;
         let facts = snapshot.facts(request, &self.memo);
         let roles = snapshot.roles_of(request);
-        let mut state = State { now: now.wall, tenant: TENANT.to_owned(), roles, ..State::default() };
-        let counts = self.sessions.before(&sessions::key(request), policies, now.elapsed, &mut state);
+        let mut state = State { now: now.wall, tenant: tenant.clone(), roles, ..State::default() };
+        state.standing = standing.clone();
+        let key = sessions::key(tenant, request);
+        let counts = self.sessions.before(&key, policies, now.elapsed, &mut state);
         let reservation = self.limits.observe(snapshot, &facts, &mut state, now.elapsed);
         let mut decision = snapshot.decide(&facts, &state);
+        if decision.effect == Effect::RequireApproval {
+            let told = self.ask(&facts, place, &decision, &mut state.standing);
+            decision = snapshot.decide(&facts, &state);
+            decision.metadata.extend(told.map(|told| ("approval".to_owned(), told)));
+        }
         self.note_clock(&mut decision, now);
         let counts = request.session_id().map(|_| counts);
         let body = record::of_request(&facts, &state, counts, policies, &decision);
@@ -309,6 +350,7 @@ impl Runtime {
     fn record(
         &self,
         attempt: &Attempt,
+        tenant: &str,
         body: std::io::Result<Body>,
         now: Now,
     ) -> Result<Receipt, RecordError> {
@@ -320,7 +362,7 @@ impl Runtime {
         let entry = Entry {
             kind: Kind::Decision,
             time: now.wall,
-            tenant: TENANT,
+            tenant,
             session,
             subject,
             body: &body.map,
@@ -330,14 +372,15 @@ impl Runtime {
     }
 
     /// The record is on the disk: the decision carries its receipt, and an allowed action is expected.
-    fn acknowledge(&self, attempt: &Attempt, decision: &mut Decision, receipt: &Receipt) {
+    fn acknowledge(&self, attempt: &Attempt, place: &Place, decision: &mut Decision, receipt: &Receipt) {
         let told = json!({
             "index": receipt.index, "leaf": receipt.leaf.to_string(),
             "origin": &*receipt.origin, "time": receipt.time.to_string(),
         });
         decision.metadata.insert("receipt".into(), told);
         if let (Attempt::Valid(request), true) = (attempt, decision.allow()) {
-            self.expected.lock().add(request, receipt.index);
+            self.expected.lock().add(request, &place.tenant, receipt.index);
+            self.permit(request, place, decision, receipt);
         }
     }
 
@@ -376,7 +419,7 @@ impl Runtime {
         time: Timestamp,
     ) -> Result<Receipt, maais_audit::AppendError> {
         let subject = "maais";
-        self.log.append(Entry { kind, time, tenant: TENANT, session: None, subject, body, sealed: &[] })
+        self.log.append(Entry { kind, time, tenant: DEFAULT, session: None, subject, body, sealed: &[] })
     }
 }
 
@@ -424,7 +467,7 @@ enum RecordError {
     Append(#[from] maais_audit::AppendError),
 }
 
-fn describe(snapshot: &Snapshot) -> Map<String, Value> {
+pub(crate) fn describe(snapshot: &Snapshot) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("engine".into(), snapshot.engine.clone().into());
     let files: Vec<String> = snapshot.files.iter().take(100).cloned().collect();

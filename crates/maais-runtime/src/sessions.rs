@@ -54,11 +54,16 @@ impl Counts {
 }
 
 /// The session that an action belongs to.
-pub(crate) fn key(request: &ActionRequest) -> String {
+pub(crate) fn key(tenant: &str, request: &ActionRequest) -> String {
     match request.session_id() {
-        Some(session) => format!("session {session}"),
-        None => format!("agent {}", request.agent_id()),
+        Some(session) => session_key(tenant, session),
+        None => format!("{tenant} agent {}", request.agent_id()),
     }
+}
+
+/// A tenant's id has no spaces, so no tenant has another one's sessions.
+fn session_key(tenant: &str, session: &str) -> String {
+    format!("{tenant} session {session}")
 }
 
 impl Sessions {
@@ -91,8 +96,8 @@ impl Sessions {
     }
 
     /// Counts an outcome.
-    pub(crate) fn observed(&self, session: &str, now: Duration) {
-        self.update(&format!("session {session}"), now, |session| session.counts.outcomes += 1);
+    pub(crate) fn observed(&self, tenant: &str, session: &str, now: Duration) {
+        self.update(&session_key(tenant, session), now, |session| session.counts.outcomes += 1);
     }
 
     /// Sessions that are remembered.

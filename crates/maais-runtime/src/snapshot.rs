@@ -122,7 +122,7 @@ impl Snapshot {
 }
 
 /// What a snapshot is made of, as people wrote it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Sources {
     pub(crate) settings: Option<Source>,
     pub(crate) policies: Vec<Source>,

@@ -6,6 +6,7 @@ mod policy;
 mod proofs;
 mod prune;
 mod redact;
+mod registry;
 mod replay;
 mod witness;
 
@@ -20,6 +21,7 @@ pub(crate) use policy::{Eval, Explain, Import, Origin, Policy};
 pub(crate) use proofs::{CheckExtract, CheckProof, Extract, Keys, OneLog, Prove, Tiles};
 pub(crate) use prune::Prune;
 pub(crate) use redact::Redact;
+pub(crate) use registry::{Agent, Answer, Approvals, Contain, Home, Permit, Tenant, TenantParts};
 pub(crate) use replay::Replay;
 pub(crate) use witness::{Cosign, ShowCheckpoint, Target, VerifyLog, Witness};
 
@@ -80,6 +82,22 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Hold other people's logs to account: cosign their checkpoints.
     Witness(Witness),
+    /// Make, change, suspend and list tenants.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Register agents to tenants.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Stop an agent, a session, a tenant or everything with the next action.
+    Contain(Contain),
+    /// Release what is contained.
+    Release(Contain),
+    /// List and answer actions that wait for a person.
+    #[command(subcommand)]
+    Approvals(Approvals),
+    /// Check permits.
+    #[command(subcommand)]
+    Permit(Permit),
     /// Measure decisions on this machine.
     Bench(Bench),
     /// Play attacks and their benign twins against the real engine.

@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod init;
 mod policy;
+mod registry;
 mod verify_spec;
 mod witness;
 
@@ -33,6 +34,12 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Explain(args) => explain::run(&args),
         Command::Audit(command) => audit::run(&command),
         Command::Witness(args) => witness::run(&args),
+        Command::Tenant(command) => registry::tenant(&command),
+        Command::Agent(command) => registry::agent(&command),
+        Command::Contain(args) => registry::contain(&args, false),
+        Command::Release(args) => registry::contain(&args, true),
+        Command::Approvals(command) => registry::approvals(&command),
+        Command::Permit(command) => registry::permit(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::VerifySpec(args) => verify_spec::run(&args),

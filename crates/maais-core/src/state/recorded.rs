@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{AVAILABILITY, Exceeded, Limit, State, TRACKED};
 use crate::policy::{PolicySet, Tri};
+use crate::standing::Standing;
 
 /// A state that was recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,10 @@ impl State {
                 Some(_) => return Err(NoState { field: "forgotten" }),
             },
             exceeded: exceeded(map, policies, &mut unknown)?,
+            standing: match map.get("standing") {
+                None => Standing::default(),
+                Some(standing) => Standing::from_json(standing).ok_or(NoState { field: "standing" })?,
+            },
         };
         Ok(Recalled { state, unknown })
     }
@@ -153,6 +158,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::Source;
     use crate::policy;
+    use crate::standing::Refusal;
 
     const POLICIES: &str = "policies:
   - id: twice
@@ -183,6 +189,11 @@ mod tests {
                 over(Limit::Availability, 100_000),
                 over(Limit::Tracked, 0),
             ],
+            standing: Standing {
+                owner: Some("team".into()),
+                refusals: vec![Refusal::Suspended],
+                approval: Some("a-1".into()),
+            },
             ..State::default()
         }
     }
@@ -228,6 +239,7 @@ mod tests {
             r#"{"exceeded":[],"roles":"admin"}"#,
             r#"{"exceeded":[],"history":{"x":true}}"#,
             r#"{"exceeded":[],"forgotten":"no"}"#,
+            r#"{"exceeded":[],"standing":{"refusals":["none"]}}"#,
         ] {
             let value: Value = serde_json::from_str(text).unwrap();
             assert!(State::from_json(&value, &policies, Timestamp::UNIX_EPOCH, "t").is_err(), "{text}");

@@ -1,0 +1,5 @@
+"""Many organisations in one process."""
+
+from maais.multitenant.tenant_manager import TenantManager
+
+__all__ = ["TenantManager"]
