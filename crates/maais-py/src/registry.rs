@@ -175,7 +175,12 @@ impl PyRegistry {
     }
 
     /// Waits for the answer to a request, at most that many seconds.
-    fn wait_for_approval<'py>(&self, py: Python<'py>, id: &str, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
+    fn wait_for_approval<'py>(
+        &self,
+        py: Python<'py>,
+        approval_id: &str,
+        seconds: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let at_most = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         self.ask(py, |engine| engine.wait_for_approval(approval_id, at_most))
     }
