@@ -3,6 +3,8 @@
 //! The defaults are those with which the engine runs when nobody wrote a file. Which files to read is the
 //! engine's matter; here is only what is in them.
 
+mod information_flow;
+
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
@@ -33,9 +35,13 @@ pub struct Settings {
     pub integrity: Integrity,
     /// How much is too much.
     pub availability: Availability,
+    /// What may follow from what was read.
+    pub flow: InformationFlow,
     /// How the log is written. Counts when the engine starts.
     pub audit: Audit,
 }
+
+pub use information_flow::InformationFlow;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +92,7 @@ impl Default for Settings {
             confidentiality: Confidentiality { allowed_hosts: Vec::new() },
             integrity: Integrity::default(),
             availability: Availability::default(),
+            flow: InformationFlow::default(),
             audit: Audit::default(),
         }
     }
@@ -154,7 +161,7 @@ impl Settings {
 /// How long a buffered record may wait for the disk, if the file does not say.
 const WITHIN: Duration = Duration::from_millis(100);
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "version",
     "policies",
     "default_decision",
@@ -164,6 +171,7 @@ const FIELDS: [&str; 10] = [
     "confidentiality",
     "integrity",
     "availability",
+    "information_flow",
     "audit",
 ];
 
@@ -226,6 +234,9 @@ fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
     }
     if let Some(node) = fields.field("availability") {
         availability(reader, node, settings);
+    }
+    if let Some(node) = fields.field("information_flow") {
+        information_flow::read(reader, node, &mut settings.flow);
     }
     if let Some(node) = fields.field("audit") {
         audit(reader, node, settings);

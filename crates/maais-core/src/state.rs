@@ -7,6 +7,7 @@ mod recorded;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::flow::Flow;
 use crate::policy::{PolicySet, Tri};
 
 pub use recorded::{NoState, Recalled};
@@ -32,6 +33,8 @@ pub struct State {
     pub forgotten: bool,
     /// Limits that the action would exceed.
     pub exceeded: Vec<Exceeded>,
+    /// Where the action's values come from, as far as they were read before.
+    pub flow: Flow,
 }
 
 impl Default for State {
@@ -44,6 +47,7 @@ impl Default for State {
             history: Vec::new(),
             forgotten: false,
             exceeded: Vec::new(),
+            flow: Flow::default(),
         }
     }
 }
@@ -106,6 +110,9 @@ impl State {
         });
         let mut map = Map::new();
         map.insert("exceeded".into(), exceeded.collect());
+        if !self.flow.is_empty() {
+            map.insert("flow".into(), self.flow.to_json());
+        }
         if self.forgotten {
             map.insert("forgotten".into(), true.into());
         }

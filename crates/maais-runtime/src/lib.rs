@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod limits;
 mod memo;
+mod memories;
 mod outcome;
 mod record;
 pub mod replay;

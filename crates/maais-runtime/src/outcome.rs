@@ -4,8 +4,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use maais_core::flow::Origin;
 use maais_core::request::ActionRequest;
 use serde_json::{Map, Value, json};
+
+use crate::sessions;
 
 /// Actions whose outcome may still come. Beyond it, the oldest are no longer expected.
 const EXPECTED_MAX: usize = 100_000;
@@ -15,7 +18,7 @@ const EXPECTED_MAX: usize = 100_000;
 pub struct Outcome {
     /// Whether it ended without an error.
     pub ok: bool,
-    /// What it gave back, as text.
+    /// What it gave back, as text: it is read for where later values come from, and not kept.
     pub output: Option<String>,
 }
 
@@ -45,11 +48,14 @@ pub(crate) struct Pending {
     pub(crate) index: u64,
     pub(crate) agent: String,
     pub(crate) session: Option<String>,
+    /// The session whose memory the result goes into.
+    pub(crate) key: String,
+    pub(crate) origin: Origin,
 }
 
 impl Expected {
     /// Expects the outcome of an action that was allowed.
-    pub(crate) fn add(&mut self, request: &ActionRequest, index: u64) {
+    pub(crate) fn add(&mut self, request: &ActionRequest, index: u64, origin: Origin) {
         while self.order.len() >= EXPECTED_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 self.actions.remove(&oldest);
@@ -58,7 +64,8 @@ impl Expected {
         let id: Box<str> = request.action_id().as_str().into();
         let agent = request.agent_id().to_string();
         let session = request.session_id().map(str::to_owned);
-        if self.actions.insert(id.clone(), Pending { index, agent, session }).is_none() {
+        let pending = Pending { index, agent, session, key: sessions::key(request), origin };
+        if self.actions.insert(id.clone(), pending).is_none() {
             self.order.push_back(id);
         }
     }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use maais_audit::{Entry, Kind, Log, Receipt};
 use maais_core::attempt::Attempt;
 use maais_core::decision::Decision;
+use maais_core::flow::{self, Origin};
 use maais_core::policy::Tri;
 use maais_core::request::Defaults;
 use maais_core::state::State;
@@ -25,6 +26,7 @@ use crate::events::{Event, Events, Subscription};
 use crate::health::Health;
 use crate::limits::{CELLS_MAX, Limits, Reservation};
 use crate::memo::DetectorCache;
+use crate::memories::Memories;
 use crate::outcome::{self, Expected, ObserveError, Outcome};
 use crate::record::{self, Body};
 use crate::sessions::{self, Sessions};
@@ -40,6 +42,7 @@ pub struct Runtime {
     snapshot: ArcSwap<Snapshot>,
     limits: Limits,
     sessions: Sessions,
+    memories: Memories,
     memo: DetectorCache,
     events: Events,
     expected: Mutex<Expected>,
@@ -85,6 +88,8 @@ struct Judged {
     reservation: Option<Reservation>,
     /// What the policies will ask of this action when it is past.
     met: Vec<(usize, Tri)>,
+    /// Whose result the action will give.
+    origin: Origin,
 }
 
 impl Runtime {
@@ -117,6 +122,7 @@ impl Runtime {
             snapshot: ArcSwap::from_pointee(snapshot),
             limits: Limits::new(CELLS_MAX, config.counting),
             sessions: Sessions::default(),
+            memories: Memories::default(),
             memo: DetectorCache::new(),
             events: Events::default(),
             expected: Mutex::default(),
@@ -137,11 +143,11 @@ impl Runtime {
         let now = self.config.clock.now();
         let snapshot = self.snapshot.load();
         let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&attempt, &snapshot, now)));
-        let Judged { mut decision, body, reservation, met } =
+        let Judged { mut decision, body, reservation, met, origin } =
             judged.unwrap_or_else(|_| Judged::broken(&attempt, now));
 
         match self.record(&attempt, body, now) {
-            Ok(receipt) => self.acknowledge(&attempt, &mut decision, &receipt),
+            Ok(receipt) => self.acknowledge(&attempt, &mut decision, &receipt, origin),
             Err(error) => {
                 tracing::error!(%error, "audit log unavailable: denying");
                 self.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
@@ -164,6 +170,10 @@ impl Runtime {
         let now = self.config.clock.now();
         let pending = self.expected.lock().take(action_id);
         let pending = pending.ok_or_else(|| ObserveError::Unknown { action_id: action_id.to_owned() })?;
+        if let Some(output) = &outcome.output {
+            let injected_from = self.snapshot.load().settings.flow.injected_from;
+            self.memories.remember(&pending.key, &pending.origin, output, injected_from, now.elapsed);
+        }
         let body = outcome::record(action_id, &pending, outcome);
         let session = pending.session.as_deref();
         let sealed = [];
@@ -266,20 +276,31 @@ impl Runtime {
                 let mut decision = snapshot.sign(decision, TENANT);
                 self.note_clock(&mut decision, now);
                 let body = record::of_malformed(malformed, &decision);
-                return Judged { decision, body: Ok(body), reservation: None, met: Vec::new() };
+                return Judged {
+                    decision,
+                    body: Ok(body),
+                    reservation: None,
+                    met: Vec::new(),
+                    origin: Origin::default(),
+                };
             }
         };
         let policies = &snapshot.policies;
         let facts = snapshot.facts(request, &self.memo);
         let roles = snapshot.roles_of(request);
         let mut state = State { now: now.wall, tenant: TENANT.to_owned(), roles, ..State::default() };
-        let counts = self.sessions.before(&sessions::key(request), policies, now.elapsed, &mut state);
+        let key = sessions::key(request);
+        let counts = self.sessions.before(&key, policies, now.elapsed, &mut state);
+        state.flow = self.memories.trace(&key, &facts, now.elapsed);
         let reservation = self.limits.observe(snapshot, &facts, &mut state, now.elapsed);
         let mut decision = snapshot.decide(&facts, &state);
         self.note_clock(&mut decision, now);
         let counts = request.session_id().map(|_| counts);
         let body = record::of_request(&facts, &state, counts, policies, &decision);
-        Judged { decision, body, reservation: Some(reservation), met: policies.histories_met(&facts, &state) }
+        let trusted = snapshot.settings.flow.trusts(request.target().as_str());
+        let origin = Origin { trusted, ..flow::origin_of(&facts, &state.flow) };
+        let met = policies.histories_met(&facts, &state);
+        Judged { decision, body, reservation: Some(reservation), met, origin }
     }
 
     /// A clock that went backwards is told.
@@ -317,14 +338,14 @@ impl Runtime {
     }
 
     /// The record is on the disk: the decision carries its receipt, and an allowed action is expected.
-    fn acknowledge(&self, attempt: &Attempt, decision: &mut Decision, receipt: &Receipt) {
+    fn acknowledge(&self, attempt: &Attempt, decision: &mut Decision, receipt: &Receipt, origin: Origin) {
         let told = json!({
             "index": receipt.index, "leaf": receipt.leaf.to_string(),
             "origin": &*receipt.origin, "time": receipt.time.to_string(),
         });
         decision.metadata.insert("receipt".into(), told);
         if let (Attempt::Valid(request), true) = (attempt, decision.allow()) {
-            self.expected.lock().add(request, receipt.index);
+            self.expected.lock().add(request, receipt.index, origin);
         }
     }
 
@@ -396,7 +417,8 @@ impl Judged {
                 json!({"action_id": request.action_id().as_str(), "agent_id": request.agent_id().as_str()}),
             );
         }
-        Self { decision, body: Ok(Body { map, sealed: Vec::new() }), reservation: None, met: Vec::new() }
+        let body = Ok(Body { map, sealed: Vec::new() });
+        Self { decision, body, reservation: None, met: Vec::new(), origin: Origin::default() }
     }
 }
 

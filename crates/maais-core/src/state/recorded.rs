@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{AVAILABILITY, Exceeded, Limit, State, TRACKED};
+use crate::flow::Flow;
 use crate::policy::{PolicySet, Tri};
 
 /// A state that was recorded.
@@ -49,6 +50,10 @@ impl State {
                 Some(_) => return Err(NoState { field: "forgotten" }),
             },
             exceeded: exceeded(map, policies, &mut unknown)?,
+            flow: match map.get("flow") {
+                None => Flow::default(),
+                Some(flow) => Flow::from_json(flow).map_err(|_| NoState { field: "flow" })?,
+            },
         };
         Ok(Recalled { state, unknown })
     }
