@@ -143,9 +143,12 @@ pub fn origin_of(facts: &Facts<'_>, flow: &Flow) -> Origin {
     let traced = flow.traced.iter().any(|traced| {
         traced.marks.has(Marks::NAMED) && !traced.marks.has(Marks::INJECTED) && traced.piece == 0
     });
+    // A day or a page number points to no source.
     let stated = || {
         facts.leaves().iter().any(|leaf| {
-            (3..=PIECE_BYTES_MAX).contains(&leaf.text.len()) && goal.states(&words::words(&leaf.text))
+            (3..=PIECE_BYTES_MAX).contains(&leaf.text.len())
+                && role(leaf.name, &leaf.text) != Role::Neutral
+                && goal.states(&words::words(&leaf.text))
         })
     };
     let tool: String = facts.request().target().as_str().chars().take(80).collect();
