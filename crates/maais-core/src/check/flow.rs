@@ -105,7 +105,7 @@ impl Case<'_, '_> {
         let pointed = marks.has(Marks::NAMED) && wanted;
         match role {
             Role::Destination => !pointed,
-            Role::Identity | Role::Amount => marks.has(Marks::ASK) && !pointed && !self.covered,
+            Role::Identity | Role::Amount => marks.has(Marks::ASK) && !pointed,
             // An address within a text, not the text.
             Role::Content => false,
             Role::Neutral => false,

@@ -126,6 +126,8 @@ impl Cutter {
         let Some(sign) = fold(given) else { return };
         if sign.is_alphanumeric() {
             if self.open.is_empty() {
+                // `the end.Send it` is two sentences.
+                self.between.full |= self.between.stop && sign.is_uppercase();
                 self.at = at;
             }
             if self.open.len() < WORD_MAX {
