@@ -1,6 +1,6 @@
 //! Information flow: what a session has read, and what of an action comes from there.
 //!
-//! [`Memory`] remembers results without their text; [`trace`] says of an action's values where they come from, as
+//! [`Memory`] remembers results without their text; [`trace()`] says of an action's values where they come from, as
 //! plain values that belong to the state of a decision. What follows from that is decided in
 //! [`crate::check::flow`]. Here is no clock, no file and no randomness.
 
