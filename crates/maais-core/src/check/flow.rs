@@ -138,7 +138,8 @@ impl Case<'_, '_> {
             }
             None if self.state.flow.score >= self.settings.injected_from
                 && !self.covered
-                && !self.goal.delegates() =>
+                && !self.goal.delegates()
+                && (self.deed.verbs.has_effect() || !self.goal.is_empty()) =>
             {
                 format!(
                     "nothing in your goal asks for `{target}`, and an earlier result holds what looks like an injected instruction"
