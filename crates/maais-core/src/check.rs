@@ -5,6 +5,7 @@
 pub mod accountability;
 pub mod availability;
 pub mod confidentiality;
+pub mod flow;
 pub mod integrity;
 
 /// The words of a tool's name: `sendEmail`, `send_email` and `Mail.send` are made of words.

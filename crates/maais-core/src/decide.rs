@@ -20,6 +20,7 @@ pub fn decide(policies: &PolicySet, settings: &Settings, facts: &Facts<'_>, stat
     findings.extend(shadows.into_iter().map(shadow_finding));
     findings.extend(check::confidentiality::check(facts, settings));
     findings.extend(check::integrity::check(facts, settings));
+    findings.extend(check::flow::check(facts, settings, state));
     findings.extend(check::availability::check(state));
     findings.extend(check::accountability::check(facts, owner));
     findings.extend(standing::check(state));

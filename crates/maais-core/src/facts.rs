@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::detect::{self, Hit, Kind};
+use crate::flow::Goal;
 use crate::policy::tools::{ParameterType, ToolTypes};
 use crate::request::{ActionRequest, ActionType};
 use crate::view::command::CommandOutcome;
@@ -130,6 +131,7 @@ pub struct Facts<'a> {
     commands: OnceCell<Vec<CommandFact>>,
     sqls: OnceCell<Vec<SqlFact>>,
     sensitive: OnceCell<Vec<SensitiveFact>>,
+    goal: OnceCell<Goal>,
 }
 
 #[derive(Default)]
@@ -152,6 +154,7 @@ impl<'a> Facts<'a> {
             commands: OnceCell::new(),
             sqls: OnceCell::new(),
             sensitive: OnceCell::new(),
+            goal: OnceCell::new(),
         }
     }
 
@@ -170,6 +173,11 @@ impl<'a> Facts<'a> {
     /// What a parameter is declared to be.
     pub(crate) fn declared_at(&self, parameter: &str) -> Option<ParameterType> {
         self.types?.of(self.request, parameter)
+    }
+
+    /// What the user asked for.
+    pub fn goal(&self) -> &Goal {
+        self.goal.get_or_init(|| Goal::of(self.request.declared_goal()))
     }
 
     /// The action.

@@ -13,6 +13,7 @@ pub mod detect;
 pub mod diagnostic;
 pub mod document;
 pub mod facts;
+pub mod flow;
 pub mod glob;
 pub mod json;
 pub mod policy;

@@ -4,6 +4,7 @@
 //! engine's matter; here is only what is in them.
 
 mod agents;
+mod information_flow;
 
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub integrity: Integrity,
     /// How much is too much.
     pub availability: Availability,
+    /// What may follow from what was read.
+    pub flow: InformationFlow,
     /// How the log is written. Counts when the engine starts.
     pub audit: Audit,
     /// Which agents may act at all.
@@ -46,6 +49,8 @@ pub struct Settings {
     /// Whether allowed actions carry a permit.
     pub permits: Permits,
 }
+
+pub use information_flow::InformationFlow;
 
 /// How old records may become before something is done with them.
 const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(100 * 366 * 86_400);
@@ -108,6 +113,7 @@ impl Default for Settings {
             confidentiality: Confidentiality { allowed_hosts: Vec::new() },
             integrity: Integrity::default(),
             availability: Availability::default(),
+            flow: InformationFlow::default(),
             audit: Audit::default(),
             agents: Agents::default(),
             approvals: Approvals::default(),
@@ -179,7 +185,7 @@ impl Settings {
 /// How long a buffered record may wait for the disk, if the file does not say.
 const WITHIN: Duration = Duration::from_millis(100);
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "version",
     "policies",
     "default_decision",
@@ -189,6 +195,7 @@ const FIELDS: [&str; 13] = [
     "confidentiality",
     "integrity",
     "availability",
+    "information_flow",
     "audit",
     "agents",
     "approvals",
@@ -254,6 +261,9 @@ fn read(reader: &mut Reader<'_>, fields: &Fields<'_>, settings: &mut Settings) {
     }
     if let Some(node) = fields.field("availability") {
         availability(reader, node, settings);
+    }
+    if let Some(node) = fields.field("information_flow") {
+        information_flow::read(reader, node, &mut settings.flow);
     }
     if let Some(node) = fields.field("audit") {
         audit(reader, node, settings);

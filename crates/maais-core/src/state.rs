@@ -7,6 +7,7 @@ mod recorded;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::flow::Flow;
 use crate::policy::{PolicySet, Tri};
 use crate::standing::Standing;
 
@@ -35,6 +36,8 @@ pub struct State {
     pub exceeded: Vec<Exceeded>,
     /// What the registry says of the agent, its tenant and this action.
     pub standing: Standing,
+    /// Where the action's values come from, as far as they were read before.
+    pub flow: Flow,
 }
 
 impl Default for State {
@@ -48,6 +51,7 @@ impl Default for State {
             forgotten: false,
             exceeded: Vec::new(),
             standing: Standing::default(),
+            flow: Flow::default(),
         }
     }
 }
@@ -110,6 +114,9 @@ impl State {
         });
         let mut map = Map::new();
         map.insert("exceeded".into(), exceeded.collect());
+        if !self.flow.is_empty() {
+            map.insert("flow".into(), self.flow.to_json());
+        }
         if self.forgotten {
             map.insert("forgotten".into(), true.into());
         }

@@ -11,6 +11,7 @@ mod events;
 mod health;
 mod limits;
 mod memo;
+mod memories;
 mod outcome;
 pub mod permit;
 mod placing;

@@ -4,8 +4,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use maais_core::flow::Origin;
 use maais_core::request::ActionRequest;
 use serde_json::{Map, Value, json};
+
+use crate::sessions;
 
 /// Actions whose outcome may still come. Beyond it, the oldest are no longer expected.
 const EXPECTED_MAX: usize = 100_000;
@@ -15,7 +18,7 @@ const EXPECTED_MAX: usize = 100_000;
 pub struct Outcome {
     /// Whether it ended without an error.
     pub ok: bool,
-    /// What it gave back, as text.
+    /// What it gave back, as text: it is read for where later values come from, and not kept.
     pub output: Option<String>,
 }
 
@@ -46,11 +49,14 @@ pub(crate) struct Pending {
     pub(crate) tenant: String,
     pub(crate) agent: String,
     pub(crate) session: Option<String>,
+    /// The session whose memory the result goes into.
+    pub(crate) key: String,
+    pub(crate) origin: Origin,
 }
 
 impl Expected {
     /// Expects the outcome of an action that was allowed.
-    pub(crate) fn add(&mut self, request: &ActionRequest, tenant: &str, index: u64) {
+    pub(crate) fn add(&mut self, request: &ActionRequest, tenant: &str, index: u64, origin: Origin) {
         while self.order.len() >= EXPECTED_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 self.actions.remove(&oldest);
@@ -60,7 +66,9 @@ impl Expected {
         let agent = request.agent_id().to_string();
         let tenant = tenant.to_owned();
         let session = request.session_id().map(str::to_owned);
-        if self.actions.insert(id.clone(), Pending { index, tenant, agent, session }).is_none() {
+        let key = sessions::key(&tenant, request);
+        let pending = Pending { index, tenant, agent, session, key, origin };
+        if self.actions.insert(id.clone(), pending).is_none() {
             self.order.push_back(id);
         }
     }

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use maais_audit::{Entry, Kind, Log, Receipt};
 use maais_core::attempt::Attempt;
 use maais_core::decision::{Decision, Effect};
+use maais_core::flow::{self, Origin};
 use maais_core::policy::Tri;
 use maais_core::request::Defaults;
 use maais_core::state::State;
@@ -26,6 +27,7 @@ use crate::events::{Event, Events, Subscription};
 use crate::health::Health;
 use crate::limits::{CELLS_MAX, Limits, Reservation};
 use crate::memo::DetectorCache;
+use crate::memories::Memories;
 use crate::outcome::{self, Expected, ObserveError, Outcome};
 use crate::permit::Signer;
 use crate::placing::Place;
@@ -53,6 +55,7 @@ pub struct Runtime {
     pub(crate) signer: OnceLock<Signer>,
     limits: Limits,
     sessions: Sessions,
+    memories: Memories,
     memo: DetectorCache,
     events: Events,
     expected: Mutex<Expected>,
@@ -110,6 +113,8 @@ struct Judged {
     reservation: Option<Reservation>,
     /// What the policies will ask of this action when it is past.
     met: Vec<(usize, Tri)>,
+    /// Whose result the action will give.
+    origin: Origin,
 }
 
 impl Runtime {
@@ -149,6 +154,7 @@ impl Runtime {
             signer: OnceLock::new(),
             limits: Limits::new(CELLS_MAX, config.counting),
             sessions: Sessions::default(),
+            memories: Memories::default(),
             memo: DetectorCache::new(),
             events: Events::default(),
             expected: Mutex::default(),
@@ -172,11 +178,11 @@ impl Runtime {
         let now = self.config.clock.now();
         let place = self.place(&attempt);
         let judged = catch_unwind(AssertUnwindSafe(|| self.judge(&attempt, &place, now)));
-        let Judged { mut decision, body, reservation, met } =
+        let Judged { mut decision, body, reservation, met, origin } =
             judged.unwrap_or_else(|_| Judged::broken(&attempt, now));
 
         match self.record(&attempt, &place.tenant, body, now) {
-            Ok(receipt) => self.acknowledge(&attempt, &place, &mut decision, &receipt),
+            Ok(receipt) => self.acknowledge(&attempt, &place, &mut decision, &receipt, origin),
             Err(error) => {
                 tracing::error!(%error, "audit log unavailable: denying");
                 self.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
@@ -200,6 +206,10 @@ impl Runtime {
         let now = self.config.clock.now();
         let pending = self.expected.lock().take(action_id);
         let pending = pending.ok_or_else(|| ObserveError::Unknown { action_id: action_id.to_owned() })?;
+        if let Some(output) = &outcome.output {
+            let injected_from = self.snapshot.load().settings.flow.injected_from;
+            self.memories.remember(&pending.key, &pending.origin, output, injected_from, now.elapsed);
+        }
         let body = outcome::record(action_id, &pending, outcome);
         let session = pending.session.as_deref();
         let sealed = [];
@@ -313,7 +323,13 @@ impl Runtime {
                 let mut decision = snapshot.sign(decision, tenant);
                 self.note_clock(&mut decision, now);
                 let body = record::of_malformed(malformed, &decision);
-                return Judged { decision, body: Ok(body), reservation: None, met: Vec::new() };
+                return Judged {
+                    decision,
+                    body: Ok(body),
+                    reservation: None,
+                    met: Vec::new(),
+                    origin: Origin::default(),
+                };
             }
         };
         let policies = &snapshot.policies;
@@ -323,6 +339,7 @@ impl Runtime {
         state.standing = standing.clone();
         let key = sessions::key(tenant, request);
         let counts = self.sessions.before(&key, policies, now.elapsed, &mut state);
+        state.flow = self.memories.trace(&key, &facts, now.elapsed);
         let reservation = self.limits.observe(snapshot, &facts, &mut state, now.elapsed);
         let mut decision = snapshot.decide(&facts, &state);
         if decision.effect == Effect::RequireApproval {
@@ -333,7 +350,10 @@ impl Runtime {
         self.note_clock(&mut decision, now);
         let counts = request.session_id().map(|_| counts);
         let body = record::of_request(&facts, &state, counts, policies, &decision);
-        Judged { decision, body, reservation: Some(reservation), met: policies.histories_met(&facts, &state) }
+        let trusted = snapshot.settings.flow.trusts(request.target().as_str());
+        let origin = Origin { trusted, ..flow::origin_of(&facts, &state.flow) };
+        let met = policies.histories_met(&facts, &state);
+        Judged { decision, body, reservation: Some(reservation), met, origin }
     }
 
     /// A clock that went backwards is told.
@@ -372,14 +392,21 @@ impl Runtime {
     }
 
     /// The record is on the disk: the decision carries its receipt, and an allowed action is expected.
-    fn acknowledge(&self, attempt: &Attempt, place: &Place, decision: &mut Decision, receipt: &Receipt) {
+    fn acknowledge(
+        &self,
+        attempt: &Attempt,
+        place: &Place,
+        decision: &mut Decision,
+        receipt: &Receipt,
+        origin: Origin,
+    ) {
         let told = json!({
             "index": receipt.index, "leaf": receipt.leaf.to_string(),
             "origin": &*receipt.origin, "time": receipt.time.to_string(),
         });
         decision.metadata.insert("receipt".into(), told);
         if let (Attempt::Valid(request), true) = (attempt, decision.allow()) {
-            self.expected.lock().add(request, &place.tenant, receipt.index);
+            self.expected.lock().add(request, &place.tenant, receipt.index, origin);
             self.permit(request, place, decision, receipt);
         }
     }
@@ -454,7 +481,8 @@ impl Judged {
                 json!({"action_id": request.action_id().as_str(), "agent_id": request.agent_id().as_str()}),
             );
         }
-        Self { decision, body: Ok(Body { map, sealed: Vec::new() }), reservation: None, met: Vec::new() }
+        let body = Ok(Body { map, sealed: Vec::new() });
+        Self { decision, body, reservation: None, met: Vec::new(), origin: Origin::default() }
     }
 }
 

@@ -42,6 +42,7 @@ use std::borrow::Cow;
 
 pub use kind::{Class, Kind};
 use spelling::Traced;
+pub(crate) use spelling::plain_sign;
 
 use crate::decision::Severity;
 

@@ -75,6 +75,15 @@ impl Traced {
     }
 }
 
+/// The plain sign that a sign stands for; nothing if nobody sees it.
+pub(crate) fn plain_sign(sign: char) -> Option<char> {
+    match spelled(sign) {
+        Spelled::Itself => Some(sign),
+        Spelled::As(plain) => Some(plain),
+        Spelled::Nothing => None,
+    }
+}
+
 /// What a sign stands for.
 enum Spelled {
     Itself,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{AVAILABILITY, Exceeded, Limit, State, TRACKED};
+use crate::flow::Flow;
 use crate::policy::{PolicySet, Tri};
 use crate::standing::Standing;
 
@@ -53,6 +54,10 @@ impl State {
             standing: match map.get("standing") {
                 None => Standing::default(),
                 Some(standing) => Standing::from_json(standing).ok_or(NoState { field: "standing" })?,
+            },
+            flow: match map.get("flow") {
+                None => Flow::default(),
+                Some(flow) => Flow::from_json(flow).map_err(|_| NoState { field: "flow" })?,
             },
         };
         Ok(Recalled { state, unknown })
