@@ -14,8 +14,8 @@ use maais_core::standing::{Refusal, Standing};
 use serde_json::{Map, Value};
 
 use crate::registry::{DEFAULT, Loaded, RegistryError, Seat, Tenant, View};
-use crate::runtime::{OpenError, Runtime, describe};
-use crate::snapshot::{Snapshot, Sources, VERSION};
+use crate::runtime::{OpenError, Runtime};
+use crate::snapshot::{Snapshot, Sources, VERSION, describe};
 use crate::store;
 
 /// Characters of what is wrong with policies, in the log.

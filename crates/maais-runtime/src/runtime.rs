@@ -36,7 +36,7 @@ use crate::record::{self, Body};
 use crate::registry::{DEFAULT, Registry, RegistryError};
 use crate::retention::Retention;
 use crate::sessions::{self, Sessions};
-use crate::snapshot::{Snapshot, SnapshotError, Sources, VERSION};
+use crate::snapshot::{Snapshot, SnapshotError, Sources, VERSION, describe};
 use crate::store::{self, KeepError};
 
 /// A day's records go into one file, or less if they are kept for less than four days: whole files are pruned.
@@ -493,15 +493,4 @@ enum RecordError {
     Seal(std::io::Error),
     #[error(transparent)]
     Append(#[from] maais_audit::AppendError),
-}
-
-pub(crate) fn describe(snapshot: &Snapshot) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("engine".into(), snapshot.engine.clone().into());
-    let files: Vec<String> = snapshot.files.iter().take(100).cloned().collect();
-    body.insert("files".into(), json!(files));
-    body.insert("policies".into(), snapshot.policies.digest().into());
-    body.insert("rules".into(), snapshot.policies.rules().len().into());
-    body.insert("snapshot".into(), snapshot.digest.clone().into());
-    body
 }

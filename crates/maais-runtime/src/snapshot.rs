@@ -15,6 +15,7 @@ use maais_core::policy::{self, PolicySet};
 use maais_core::request::ActionRequest;
 use maais_core::settings::{self, Settings};
 use maais_core::state::State;
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));
@@ -271,4 +272,16 @@ fn digest(engine: &str, policies: &str, settings: &str) -> String {
     }
     let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
+}
+
+/// What a record says of a snapshot that comes into force.
+pub(crate) fn describe(snapshot: &Snapshot) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("engine".into(), snapshot.engine.clone().into());
+    let files: Vec<String> = snapshot.files.iter().take(100).cloned().collect();
+    body.insert("files".into(), json!(files));
+    body.insert("policies".into(), snapshot.policies.digest().into());
+    body.insert("rules".into(), snapshot.policies.rules().len().into());
+    body.insert("snapshot".into(), snapshot.digest.clone().into());
+    body
 }
