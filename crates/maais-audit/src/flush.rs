@@ -89,13 +89,13 @@ impl Queue {
                 return None;
             }
             let Some(due) = state.waiting.since.map(|since| since + self.durability.linger()) else {
-                self.work.wait(&mut state);
+                MutexGuard::unlocked(&mut state, || self.work.wait(None));
                 continue;
             };
             if state.closing || state.hurry || due <= Instant::now() {
                 return Some(state);
             }
-            self.work.wait_until(&mut state, due);
+            MutexGuard::unlocked(&mut state, || self.work.wait(Some(due)));
         }
     }
 

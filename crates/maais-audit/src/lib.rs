@@ -47,6 +47,7 @@ mod scan;
 pub mod seal;
 mod sealed;
 mod segment;
+mod signal;
 mod slot;
 pub mod storage;
 mod submission;

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::chain::{BEGINNING_BYTES, Chain, LINE_BYTES_MAX, Link, Mode, Place, TENANTS_MAX};
 use crate::entry::{AppendError, Entry, Kind, ending, system_entry};
@@ -16,6 +16,7 @@ use crate::keys;
 use crate::leaf::LeafHash;
 use crate::note::Skey;
 use crate::seal::Locked;
+use crate::signal::Signal;
 use crate::tree::RootHash;
 use crate::writer::{Batch, Writer};
 
@@ -90,7 +91,7 @@ pub(crate) struct Queue {
     pub(crate) durability: Durability,
     pub(crate) state: Mutex<State>,
     /// Something waits to be written.
-    pub(crate) work: Condvar,
+    pub(crate) work: Signal,
     /// How many records wait, to be read without the lock.
     queued: AtomicU64,
 }
@@ -133,7 +134,7 @@ pub(crate) struct Seat {
 
 impl Queue {
     pub(crate) fn new(durability: Durability, state: State) -> Self {
-        Self { durability, state: Mutex::new(state), work: Condvar::new(), queued: AtomicU64::new(0) }
+        Self { durability, state: Mutex::new(state), work: Signal::default(), queued: AtomicU64::new(0) }
     }
 
     pub(crate) fn queued(&self) -> u64 {
@@ -180,7 +181,7 @@ impl Queue {
         let first = state.waiting.count(leaf, time, line.len() as u64);
         self.set_queued(state.waiting.records);
         if first {
-            self.work.notify_one();
+            self.work.call();
         }
         Ok(Seat { index, leaf, time, outcome: state.waiting.outcome.clone() })
     }
@@ -188,13 +189,13 @@ impl Queue {
     /// What waits is to be written now.
     pub(crate) fn hurry(&self, state: &mut State) {
         state.hurry = true;
-        self.work.notify_one();
+        self.work.call();
     }
 
     /// Nothing more will come.
     pub(crate) fn close(&self) {
         self.state.lock().closing = true;
-        self.work.notify_one();
+        self.work.call();
     }
 
     /// A log begins with its key.
