@@ -8,6 +8,7 @@ use maais_core::flow::Origin;
 use maais_core::request::ActionRequest;
 use serde_json::{Map, Value, json};
 
+use crate::placing::Place;
 use crate::sessions;
 
 /// Actions whose outcome may still come. Beyond it, the oldest are no longer expected.
@@ -52,11 +53,13 @@ pub(crate) struct Pending {
     /// The session whose memory the result goes into.
     pub(crate) key: String,
     pub(crate) origin: Origin,
+    /// From how many signs on a text counts as an injected instruction, to its tenant.
+    pub(crate) injected_from: u8,
 }
 
 impl Expected {
     /// Expects the outcome of an action that was allowed.
-    pub(crate) fn add(&mut self, request: &ActionRequest, tenant: &str, index: u64, origin: Origin) {
+    pub(crate) fn add(&mut self, request: &ActionRequest, place: &Place, index: u64, origin: Origin) {
         while self.order.len() >= EXPECTED_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 self.actions.remove(&oldest);
@@ -64,10 +67,11 @@ impl Expected {
         }
         let id: Box<str> = request.action_id().as_str().into();
         let agent = request.agent_id().to_string();
-        let tenant = tenant.to_owned();
+        let tenant = place.tenant.clone();
+        let injected_from = place.snapshot.settings.flow.injected_from;
         let session = request.session_id().map(str::to_owned);
         let key = sessions::key(&tenant, request);
-        let pending = Pending { index, tenant, agent, session, key, origin };
+        let pending = Pending { index, tenant, agent, session, key, origin, injected_from };
         if self.actions.insert(id.clone(), pending).is_none() {
             self.order.push_back(id);
         }

@@ -28,7 +28,7 @@ use crate::health::Health;
 use crate::limits::{CELLS_MAX, Limits, Reservation};
 use crate::memo::DetectorCache;
 use crate::memories::Memories;
-use crate::outcome::{self, Expected, ObserveError, Outcome};
+use crate::outcome::{self, Expected, ObserveError, Outcome, Pending};
 use crate::permit::Signer;
 use crate::placing::Place;
 use crate::quarantine::Denials;
@@ -207,8 +207,8 @@ impl Runtime {
         let pending = self.expected.lock().take(action_id);
         let pending = pending.ok_or_else(|| ObserveError::Unknown { action_id: action_id.to_owned() })?;
         if let Some(output) = &outcome.output {
-            let injected_from = self.snapshot.load().settings.flow.injected_from;
-            self.memories.remember(&pending.key, &pending.origin, output, injected_from, now.elapsed);
+            let Pending { key, origin, injected_from, .. } = &pending;
+            self.memories.remember(key, origin, output, *injected_from, now.elapsed);
         }
         let body = outcome::record(action_id, &pending, outcome);
         let session = pending.session.as_deref();
@@ -406,7 +406,7 @@ impl Runtime {
         });
         decision.metadata.insert("receipt".into(), told);
         if let (Attempt::Valid(request), true) = (attempt, decision.allow()) {
-            self.expected.lock().add(request, &place.tenant, receipt.index, origin);
+            self.expected.lock().add(request, place, receipt.index, origin);
             self.permit(request, place, decision, receipt);
         }
     }
